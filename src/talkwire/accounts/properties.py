@@ -1,0 +1,52 @@
+"""Every account property a brand may change at run time, with its type and default.
+
+Unknown names are stored and given back too (clients keep their own there); only these have a meaning here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Property:
+    name: str
+    default: bool | int | str
+    help: str
+
+
+CONSUMER_FILE_SHARING = Property(
+    "messaging.file.sharing.enabled",
+    default=False,
+    help="Consumers and connectors may upload files.",
+)
+AGENT_FILE_SHARING = Property(
+    "messaging.agent.file.sharing.enabled",
+    default=False,
+    help="Agents and bots may upload files; needs the consumers' switch as well.",
+)
+ONE_OPEN_CONVERSATION = Property(
+    "messaging.one.open.conversation.per.consumer",
+    default=False,
+    help="A second request of a consumer answers with the id of the open conversation.",
+)
+DEFAULT_TTR_SECONDS = Property(
+    "messaging.default.ttr.seconds",
+    default=600,
+    help="Time to response of a new conversation.",
+)
+
+PROPERTIES: dict[str, Property] = {
+    p.name: p
+    for p in (
+        CONSUMER_FILE_SHARING,
+        AGENT_FILE_SHARING,
+        ONE_OPEN_CONVERSATION,
+        DEFAULT_TTR_SECONDS,
+    )
+}
+
+ALIASES = {"messaging.agent.file.sharing.enable": AGENT_FILE_SHARING.name}
+"""COMPAT: one published example misspells the name. Source: docs/protocol.md 9.7."""
+
+AGENT_FILE_SHARING_GRANT = "Messaging.Agent_File_Sharing"
+AGENT_FILE_SHARING_V2_GRANT = "Messaging.Agent_File_Sharing_V2"
+"""Feature grants that an account needs (either one) before its agents may send files."""

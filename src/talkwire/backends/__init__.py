@@ -1,0 +1,1 @@
+"""What can be swapped: one port.py in each folder, and its adapters beside it."""

@@ -1,0 +1,1 @@
+"""Where the bytes of hosted files lie: the port, and the local-disk adapter."""

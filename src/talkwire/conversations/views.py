@@ -1,0 +1,142 @@
+"""The bounded in-memory views on which requests are judged, and what the log tells about each dialog.
+
+Views live on the event loop's thread only. They change after COMMIT, in queue order, never before;
+every append carries the version it was judged on, so a stale view costs a second look, not a wrong answer.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from talkwire.conversations.model import Conversation, State
+from talkwire.kernel.ids import AccountId, ConversationId, DialogId
+
+RECENT_CONTENTS = 500
+"""How far back unread counters count; beyond it they stop growing."""
+
+
+class Content(NamedTuple):
+    """A content event as unread counters need it."""
+
+    sequence: int
+    originator_id: str
+    is_private: bool
+
+
+class DialogLog:
+    """Where the log of one dialog stands."""
+
+    __slots__ = (
+        "last_content",
+        "last_content_sequence",
+        "last_event_at_ms",
+        "last_public_content",
+        "last_sequence",
+        "owed_since_ms",
+        "read_up_to",
+        "recent",
+    )
+
+    def __init__(self, last_sequence: int = -1, last_event_at_ms: int = 0, owed_since_ms: int = 0) -> None:
+        self.last_sequence = last_sequence
+        self.last_event_at_ms = last_event_at_ms
+        self.last_content_sequence = -1
+        self.owed_since_ms = owed_since_ms  # 0: no answer is owed
+        self.recent: deque[Content] = deque(maxlen=RECENT_CONTENTS)
+        self.read_up_to: dict[str, int] = {}
+        self.last_content: Any = None  # the newest content event as messaging keeps it (LoggedEvent)
+        self.last_public_content: Any = None  # the newest one with audience ALL
+
+    def unread(self, participant_id: str, *, sees_private: bool) -> int:
+        """Content of others after the participant's last READ. Source: docs/protocol.md, Appendix A6."""
+        seen = self.read_up_to.get(participant_id, -1)
+        return sum(
+            1
+            for c in self.recent
+            if c.sequence > seen and c.originator_id != participant_id and (sees_private or not c.is_private)
+        )
+
+
+class View:
+    """One conversation as it stands after the last commit we saw."""
+
+    __slots__ = ("conversation", "logs")
+
+    def __init__(self, conversation: Conversation, logs: dict[DialogId, DialogLog]) -> None:
+        self.conversation = conversation
+        self.logs = logs  # one per dialog of the conversation
+
+    @property
+    def effective_ttr_ms(self) -> int:
+        """Moment by which the brand should answer; -1 when no answer is owed."""
+        conversation = self.conversation
+        owed = self.logs[conversation.main.dialog_id].owed_since_ms
+        if conversation.stage is State.CLOSE or not owed:
+            return -1
+        if conversation.manual_ettr_ms is not None:
+            return conversation.manual_ettr_ms
+        return owed + conversation.ttr.seconds * 1000
+
+    @property
+    def last_update_ms(self) -> int:
+        """When anything last happened: a change of the record, or an event."""
+        return max(self.conversation.updated_at_ms, *(log.last_event_at_ms for log in self.logs.values()))
+
+
+class Views:
+    """The newest-used views, by conversation and by dialog."""
+
+    def __init__(self, limit: int = 50_000) -> None:
+        self._limit = limit
+        self._views: OrderedDict[tuple[AccountId, ConversationId], View] = OrderedDict()
+        self._by_dialog: dict[tuple[str, str], View] = {}
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(self._views.values())
+
+    def find(self, account_id: AccountId, conversation_id: ConversationId) -> View | None:
+        view = self._views.get((account_id, conversation_id))
+        if view is not None:
+            self._views.move_to_end((account_id, conversation_id))
+        return view
+
+    def find_by_dialog(self, account_id: str, dialog_id: str) -> View | None:
+        """The view that holds this dialog, if it is in memory. The hot path's only look-up."""
+        return self._by_dialog.get((account_id, dialog_id))
+
+    def keep(self, view: View) -> View:
+        """Hold a loaded view; when one of the same or a newer version is held already, that one stays."""
+        conversation = view.conversation
+        key = (conversation.account_id, conversation.conversation_id)
+        held = self._views.get(key)
+        if held is not None and held.conversation.version >= conversation.version:
+            return held
+        self._put(key, view)
+        return view
+
+    def replace(self, conversation: Conversation) -> View | None:
+        """Put the committed record into the held view; None when it is not held or not newer."""
+        key = (conversation.account_id, conversation.conversation_id)
+        view = self._views.get(key)
+        if view is None or view.conversation.version >= conversation.version:
+            return None
+        view.conversation = conversation
+        for dialog in conversation.dialogs:
+            view.logs.setdefault(dialog.dialog_id, DialogLog())
+            self._by_dialog[key[0], dialog.dialog_id] = view
+        return view
+
+    def forget(self, account_id: AccountId, conversation_id: ConversationId) -> None:
+        """Drop a view, so that the next look reads the database."""
+        view = self._views.pop((account_id, conversation_id), None)
+        if view is not None:
+            for dialog_id in view.logs:
+                self._by_dialog.pop((account_id, dialog_id), None)
+
+    def _put(self, key: tuple[AccountId, ConversationId], view: View) -> None:
+        self.forget(*key)
+        self._views[key] = view
+        for dialog_id in view.logs:
+            self._by_dialog[key[0], dialog_id] = view
+        while len(self._views) > self._limit:
+            self.forget(*next(iter(self._views)))
