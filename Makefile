@@ -32,7 +32,7 @@ docs: $(STAMP) ## make the pages that come from tables, and run the examples in 
 	$(BIN)/pytest tests/docs
 
 bench: $(STAMP) ## the figures of docs/benchmarks.md, on this machine
-	$(BIN)/python -m tests.bench
+	PYTHONPATH=tests $(BIN)/python -m bench
 
 fault: $(STAMP) ## the long form of the fault tests: 200 kills instead of 20
 	@scripts/install-test-deps
