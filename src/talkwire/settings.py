@@ -1,0 +1,213 @@
+"""Every setting of the server, once: its type, default, bounds and help.
+
+Read once at start from a TOML file (`--config`), the environment (`TALKWIRE_` and the name in capitals)
+and flags, each over the one before. Names are unique over all sections, so that an environment variable
+needs no section. Rooms receive values, never these structs. What a brand may change at run time is an
+account property (`accounts/properties.py`). `docs/settings.md` is made from this table.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+KIB = 1024
+MIB = 1024 * KIB  # "MB" in every limit of the protocol
+
+type_of_port = Annotated[int, Meta(ge=0, le=65_535)]
+
+
+class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where clients reach the server."""
+
+    host: Annotated[str, Meta(description="Address or host name to listen on.")] = "127.0.0.1"
+    port: Annotated[type_of_port, Meta(description="Port with TLS; 0 picks a free one.")] = 8443
+    http_port: Annotated[
+        type_of_port | None,
+        Meta(
+            description="Port that serves the same without TLS, for a reverse proxy and for clients whose "
+            "discovery is plain http; 0 picks a free one. Off by default, 8080 with `--demo`."
+        ),
+    ] = None
+    public_host: Annotated[
+        str,
+        Meta(
+            description="`host` or `host:port` that discovery tells clients. Empty: the address and port listened on."
+        ),
+    ] = ""
+    tls_cert_file: Annotated[
+        str,
+        Meta(
+            description="Certificate chain, PEM. Empty: a local certificate authority is made on first start."
+        ),
+    ] = ""
+    tls_key_file: Annotated[str, Meta(description="Private key of `tls_cert_file`, PEM.")] = ""
+    http_body_bytes: Annotated[int, Meta(ge=1024, description="Longest HTTP body, uploads excepted.")] = MIB
+
+    @property
+    def advertised(self) -> str:
+        """`host:port` for clients, which put `https://` or `wss://` before it."""
+        if self.public_host:
+            return self.public_host
+        return f"{self.reachable_host}:{self.port}"
+
+    @property
+    def advertised_http(self) -> str:
+        """`host:port` of the listener without TLS; empty when there is none."""
+        return "" if self.http_port is None else f"{self.reachable_host}:{self.http_port}"
+
+    @property
+    def reachable_host(self) -> str:
+        if self.host in {"", "0.0.0.0", "::"}:  # noqa: S104 -- compared, not listened on
+            return "localhost"
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the truth lies."""
+
+    data_folder: Annotated[str, Meta(description="Folder of the database and the files; made 0700.")] = "data"
+    keys_folder: Annotated[
+        str,
+        Meta(
+            description="Folder of the keys, never inside the data folder. Empty: beside it, "
+            "its name with `-keys` added."
+        ),
+    ] = ""
+    database_url: Annotated[
+        str,
+        Meta(
+            description="`postgresql://…`. Empty: SQLite in the data folder.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    database_connections: Annotated[
+        int, Meta(ge=2, le=1000, description="Connections to PostgreSQL, at most.")
+    ] = 10
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_folder).expanduser().absolute()
+
+    @property
+    def keys_path(self) -> Path:
+        if self.keys_folder:
+            return Path(self.keys_folder).expanduser().absolute()
+        return self.data_path.with_name(self.data_path.name + "-keys")
+
+
+class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is written to standard error."""
+
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        Meta(description="`auto`: for people on a terminal, else JSON lines."),
+    ] = "auto"
+    log_requests: Annotated[bool, Meta(description="One line for each HTTP request.")] = False
+
+
+class Sockets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of one WebSocket."""
+
+    requests_per_second: Annotated[
+        int, Meta(ge=1, description="Requests on one socket, sustained; more answer 429.")
+    ] = 5_000
+    requests_burst: Annotated[int, Meta(ge=1, description="Requests on one socket, at once.")] = 10_000
+    frame_bytes: Annotated[int, Meta(ge=4096, description="Longest frame taken; longer closes 1009.")] = MIB
+    outbox_bytes: Annotated[
+        int, Meta(ge=4096, description="What may wait for a slow client before it is closed with 1013.")
+    ] = 4 * MIB
+    idle_seconds: Annotated[float, Meta(gt=0, description="A socket that was silent so long is closed.")] = 90
+    first_frame_seconds: Annotated[
+        float, Meta(gt=0, description="How long `InitConnection` is awaited on a socket without a token.")
+    ] = 10
+    agent_grace_seconds: Annotated[
+        float, Meta(ge=0, description="An agent whose last socket went is offline after this.")
+    ] = 30
+    compression: Annotated[bool, Meta(description="Offer permessage-deflate; costs much CPU.")] = False
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Signing in."""
+
+    sign_ups_per_minute: Annotated[int, Meta(ge=1, description="Consumer sign-ups per address.")] = 1_000
+    failed_logins_per_minute: Annotated[int, Meta(ge=1, description="Per user and address.")] = 10
+    session_idle_seconds: Annotated[
+        int, Meta(ge=60, description="An agent's sign-in that was not used or refreshed so long ends.")
+    ] = 1_800
+    session_seconds: Annotated[
+        int, Meta(ge=60, description="An agent's sign-in ends after this in any case.")
+    ] = 43_200
+    consumer_token_seconds: Annotated[int, Meta(ge=60, description="Life of a consumer's token.")] = 3_600
+    ext_consumer_id_characters: Annotated[
+        int, Meta(ge=1, le=2048, description="Longest `ext_consumer_id`.")
+    ] = 256
+
+
+class Messages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of what is said."""
+
+    text_bytes: Annotated[int, Meta(ge=1, description="Longest text, as UTF-8.")] = 32 * KIB
+    rich_content_bytes: Annotated[int, Meta(ge=1, description="Longest rich content, as JSON.")] = 128 * KIB
+    sde_bytes: Annotated[int, Meta(ge=1, description="Longest engagement attributes, as JSON.")] = 64 * KIB
+    composing_seconds: Annotated[float, Meta(gt=0, description="COMPOSING ends by itself after this.")] = 30
+    idempotency_key_seconds: Annotated[
+        int, Meta(ge=60, description="How long a client's idempotency key is remembered.")
+    ] = 86_400
+    offer_seconds: Annotated[
+        float, Meta(gt=0, description="How long an agent may think about an offered conversation.")
+    ] = 72
+
+
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of shared files."""
+
+    consumer_file_bytes: Annotated[int, Meta(ge=1, description="Largest file of a consumer.")] = 3 * MIB
+    agent_file_bytes: Annotated[int, Meta(ge=1, description="Largest file of an agent or bot.")] = 5 * MIB
+    preview_bytes: Annotated[int, Meta(ge=1, description="A preview is smaller than this.")] = 30 * KIB
+    slot_seconds: Annotated[int, Meta(ge=1, description="Life of an upload or download URL.")] = 60
+    consumer_slots: Annotated[int, Meta(ge=1, description="Unspent upload URLs of one consumer.")] = 5
+    brand_slots: Annotated[int, Meta(ge=1, description="Unspent upload URLs of one agent, bot or app.")] = 200
+    upload_bytes_per_second: Annotated[
+        int, Meta(ge=0, description="An upload slower than this over `upload_slow_seconds` is cut.")
+    ] = 4 * KIB
+    upload_slow_seconds: Annotated[float, Meta(gt=0, description="How long an upload may be slow.")] = 10
+    upload_seconds: Annotated[float, Meta(gt=0, description="How long an upload may take in all.")] = 120
+    verdict_seconds: Annotated[
+        float, Meta(gt=0, description="How long a publish waits for its file to be judged.")
+    ] = 8
+    orphan_seconds: Annotated[
+        int, Meta(ge=60, description="A file that was uploaded but not published is removed after this.")
+    ] = 86_400
+
+
+class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The process itself."""
+
+    demo: Annotated[
+        bool,
+        Meta(
+            description="Make a demo brand on first start and write `demo.env`. Never on a server that "
+            "others reach: its passwords lie readable in the data folder."
+        ),
+    ] = False
+    drain_seconds: Annotated[
+        float, Meta(gt=0, le=300, description="How long a stop may take before it is forced.")
+    ] = 10
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of them, by section."""
+
+    listen: Listen = Listen()
+    storage: Storage = Storage()
+    logs: Logs = Logs()
+    sockets: Sockets = Sockets()
+    identity: Identity = Identity()
+    messages: Messages = Messages()
+    files: Files = Files()
+    process: Process = Process()
