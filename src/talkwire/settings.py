@@ -15,16 +15,16 @@ from msgspec import Meta
 KIB = 1024
 MIB = 1024 * KIB  # "MB" in every limit of the protocol
 
-type_of_port = Annotated[int, Meta(ge=0, le=65_535)]
+PortNumber = Annotated[int, Meta(ge=0, le=65_535)]
 
 
 class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where clients reach the server."""
 
     host: Annotated[str, Meta(description="Address or host name to listen on.")] = "127.0.0.1"
-    port: Annotated[type_of_port, Meta(description="Port with TLS; 0 picks a free one.")] = 8443
+    port: Annotated[PortNumber, Meta(description="Port with TLS; 0 picks a free one.")] = 8443
     http_port: Annotated[
-        type_of_port | None,
+        PortNumber | None,
         Meta(
             description="Port that serves the same without TLS, for a reverse proxy and for clients whose "
             "discovery is plain http; 0 picks a free one. Off by default, 8080 with `--demo`."
