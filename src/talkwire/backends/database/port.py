@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
+from talkwire.kernel.errors import Conflict
+
 T = TypeVar("T")
 Row = Mapping[str, Any]
 """One result row: read by column name. (Adapters' rows also index by position.)"""
@@ -146,3 +148,11 @@ class Database(Protocol):
 
 class SchemaTooNew(Exception):
     """The database was written by a newer version of the program."""
+
+
+class DatabaseInUse(Exception):
+    """Another process holds this embedded database."""
+
+
+class AlreadyExists(Conflict):
+    """A unit broke a unique key. It ends the unit: PostgreSQL takes no more statements after it."""

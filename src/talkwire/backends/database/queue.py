@@ -1,0 +1,131 @@
+"""The FIFO both adapters share: what waits for a commit, when a commit starts, how a batch is settled.
+
+Everything here runs on the event loop's thread, except `take`, which the adapter calls wherever it writes.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from talkwire.backends.database.port import Append, Outcome, T, Unit
+from talkwire.kernel.errors import Unavailable
+
+MOST_ENTRIES_PER_COMMIT = 1000
+
+_log = logging.getLogger(__name__)
+
+
+class Work:
+    """A unit of work in the queue, and what came of it."""
+
+    __slots__ = ("done", "error", "result", "then", "unit")
+
+    def __init__(self, unit: Unit[Any], then: Callable[[Any], None] | None, done: asyncio.Future[Any]) -> None:
+        self.unit = unit
+        self.then = then
+        self.done = done
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+Entry = Append | Work
+
+
+class WriteQueue:
+    """Entries in the order they were handed in.
+
+    `start` is called once at the end of the loop turn in which an idle queue got its first entry. The
+    adapter then calls `take` until it comes back empty, and after each commit `settle`, on the loop, with
+    `idle=True` when it has stopped taking.
+    """
+
+    def __init__(self, start: Callable[[], None]) -> None:
+        self._start = start
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Entry] = deque()
+        self._under_way = False
+        self._closed = False
+        self._drained: asyncio.Future[None] | None = None
+
+    def append(self, entry: Append) -> None:
+        if self._closed:
+            entry.outcome = Outcome.UNAVAILABLE
+            self._loop.call_soon(entry.settled, entry)
+            return
+        self._waiting.append(entry)
+        if not self._under_way:
+            self._wake()
+
+    async def write(self, unit: Unit[T], then: Callable[[T], None] | None = None) -> T:
+        if self._closed:
+            raise Unavailable("The database is closed.")
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._waiting.append(Work(unit, then, done))
+        if not self._under_way:
+            self._wake()
+        return await done
+
+    def take(self) -> list[Entry]:
+        """The next batch; empty when nothing waits. From any thread: a deque's ends are safe."""
+        waiting = self._waiting
+        pop = waiting.popleft
+        return [pop() for _ in range(min(len(waiting), MOST_ENTRIES_PER_COMMIT))]
+
+    def settle(self, batch: Sequence[Entry], idle: bool) -> None:
+        """Tell everyone in the batch what came of it, in queue order, before any awaiting task resumes."""
+        for entry in batch:
+            try:
+                if isinstance(entry, Append):
+                    entry.settled(entry)
+                else:
+                    _settle_work(entry)
+            except Exception:
+                _log.exception("A callback of the database's queue failed; the others go on.")
+        if idle:
+            self._rest()
+
+    async def close(self) -> None:
+        """Refuse what comes from now on; return when all that was handed in is settled."""
+        self._closed = True
+        if self._under_way:
+            self._drained = self._loop.create_future()
+            await self._drained
+
+    def _wake(self) -> None:
+        self._under_way = True
+        self._loop.call_soon(self._start)
+
+    def _rest(self) -> None:
+        self._under_way = False
+        if self._waiting:
+            self._wake()
+        elif self._drained is not None:
+            self._drained.set_result(None)
+            self._drained = None
+
+
+def _settle_work(work: Work) -> None:
+    error = work.error
+    if error is None and work.then is not None:
+        try:
+            work.then(work.result)
+        except Exception as failed:  # noqa: BLE001 -- it is raised to whoever awaits the write
+            error = failed
+    if work.done.done():  # whoever waited has gone; the work itself stands
+        return
+    if error is None:
+        work.done.set_result(work.result)
+    else:
+        work.done.set_exception(error)
+
+
+def fail(batch: Sequence[Entry], error: Unavailable) -> None:
+    """Mark every member as not applied."""
+    for entry in batch:
+        if isinstance(entry, Append):
+            entry.outcome = Outcome.UNAVAILABLE
+            entry.sequence = -1
+        else:
+            entry.error = error

@@ -1,0 +1,94 @@
+"""The embedded database: SQLite in one file, written by one thread, read by a few."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+from typing import IO
+
+from talkwire.backends.database.migrations import bring_forward, list_migrations
+from talkwire.backends.database.port import Append, Row, T, Transaction, Unit
+from talkwire.backends.database.queue import Entry, WriteQueue
+from talkwire.backends.database.sqlite_checkpoint import Checkpointer
+from talkwire.backends.database.sqlite_connection import connect, hits_everyone, lock_file, refusal_of, rewrite
+from talkwire.backends.database.sqlite_writer import SqliteWriter
+from talkwire.kernel.clock import SystemClock
+
+READERS = 3
+WORDS = {
+    "{identity}": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "{clustered}": "WITHOUT ROWID",
+    "BYTEA": "BLOB",
+}
+
+
+class SqliteDatabase:
+    """`Database` in one file of this process alone. Made with `open`."""
+
+    def __init__(self, path: Path, lock: IO[str]) -> None:
+        self._path = path
+        self._lock = lock
+        self._loop = asyncio.get_running_loop()
+        self._queue = WriteQueue(start=lambda: self._writer.wake())
+        self._checkpointer = Checkpointer(path)
+        self._writer = SqliteWriter(path, self._queue.take, self._hand_back, self._checkpointer.committed)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-reader")
+        self._reading = local()
+        self._reading_connections: list[sqlite3.Connection] = []
+        self.append: Callable[[Append], None] = self._queue.append
+
+    @classmethod
+    async def open(cls, path: Path) -> "SqliteDatabase":
+        """Open the file, or make it. Raises DatabaseInUse."""
+        lock = lock_file(path)
+        try:
+            return cls(path, lock)
+        except sqlite3.Error as error:
+            lock.close()
+            raise refusal_of(error) from error
+        except BaseException:
+            lock.close()
+            raise
+
+    async def write(self, unit: Unit[T], then: Callable[[T], None] | None = None) -> T:
+        return await self._queue.write(unit, then)
+
+    async def read(self, sql: str, *args: object) -> Sequence[Row]:
+        return await self._loop.run_in_executor(self._readers, self._read, sql, args)
+
+    async def migrate(self) -> None:
+        migrations = list_migrations(WORDS)
+
+        async def unit(tx: Transaction) -> list[str]:
+            return await bring_forward(tx, migrations, SystemClock().now_ms())
+
+        await self.write(unit)
+
+    async def close(self) -> None:
+        await self._queue.close()
+        await asyncio.to_thread(self._let_go)
+
+    def _let_go(self) -> None:
+        self._readers.shutdown()
+        for connection in self._reading_connections:
+            connection.close()
+        self._checkpointer.stop()
+        self._writer.stop()
+        self._lock.close()
+
+    def _hand_back(self, batch: list[Entry], idle: bool) -> None:  # noqa: FBT001 -- the writer says so
+        self._loop.call_soon_threadsafe(self._queue.settle, batch, idle)
+
+    def _read(self, sql: str, args: tuple[object, ...]) -> Sequence[Row]:
+        try:
+            connection = getattr(self._reading, "connection", None)
+            if connection is None:
+                connection = self._reading.connection = connect(self._path, read_only=True)
+                self._reading_connections.append(connection)
+            return connection.execute(rewrite(sql), args).fetchall()
+        except sqlite3.Error as error:
+            if hits_everyone(error):
+                raise refusal_of(error) from error
+            raise

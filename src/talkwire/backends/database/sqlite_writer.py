@@ -1,0 +1,168 @@
+"""The writer: one thread, one connection, one transaction for all that waited."""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import groupby
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from talkwire.backends.database.port import AlreadyExists, Append, Row
+from talkwire.backends.database.queue import Entry, Work, fail
+from talkwire.backends.database.sqlite_append import LogWriter
+from talkwire.backends.database.sqlite_connection import connect, hits_everyone, refusal_of, rewrite
+from talkwire.kernel.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+_DUPLICATES = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+
+
+class SqliteTransaction:
+    """What a unit sees. Its methods never suspend: the writer steps a unit from start to end."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._log = LogWriter(connection)
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        return self._execute(sql, args).fetchall()
+
+    async def execute(self, sql: str, *args: object) -> int:
+        return max(self._execute(sql, args).rowcount, 0)
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        try:
+            self._connection.executemany(rewrite(sql), rows)
+        except sqlite3.IntegrityError as error:
+            raise _meaning_of(error) from error
+
+    async def append(self, entries: Sequence[Append]) -> None:
+        self._log.append(entries)
+
+    def append_run(self, entries: Sequence[Append]) -> None:
+        """What `append` does, for the writer itself."""
+        self._log.append(entries)
+
+    def _execute(self, sql: str, args: tuple[object, ...]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(rewrite(sql), args)
+        except sqlite3.IntegrityError as error:
+            raise _meaning_of(error) from error
+
+
+class SqliteWriter:
+    """Commits batches in its own thread, and hands each back through `settled(batch, idle)`.
+
+    `take` is asked for the next batch until it has none; then the thread sleeps until `wake`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        take: Callable[[], list[Entry]],
+        settled: Callable[[list[Entry], bool], None],
+        committed: Callable[[], None],
+    ) -> None:
+        self._path = path
+        self._take = take
+        self._settled = settled
+        self._committed = committed
+        self._open()
+        self._wakes: SimpleQueue[bool] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="talkwire-writer", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wakes.put(True)
+
+    def stop(self) -> None:
+        """End the thread after what it is doing. Blocks."""
+        self._wakes.put(False)
+        self._thread.join()
+        self._connection.close()
+
+    def _open(self) -> None:
+        self._connection = connect(self._path)
+        self._transaction = SqliteTransaction(self._connection)
+        self._damaged = False
+
+    def _run(self) -> None:
+        while self._wakes.get():
+            batch = self._take()
+            while True:
+                self._commit(batch)
+                self._committed()
+                following = self._take()
+                self._settled(batch, not following)
+                if not following:
+                    break
+                batch = following
+
+    def _commit(self, batch: Sequence[Entry]) -> None:
+        """Apply the batch in one transaction, or mark it as not applied. Never raises."""
+        try:
+            if self._damaged:
+                self._connection.close()
+                self._open()
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._apply(batch)
+            self._connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 -- this thread has to live; each member hears of it
+            self._give_up(batch, error)
+
+    def _apply(self, batch: Sequence[Entry]) -> None:
+        for kind, run in groupby(batch, type):
+            if kind is Append:
+                self._transaction.append_run(list(run))  # type: ignore[arg-type]
+            else:
+                for work in run:
+                    self._apply_work(work)  # type: ignore[arg-type]
+
+    def _apply_work(self, work: Work) -> None:
+        self._connection.execute("SAVEPOINT unit")
+        try:
+            work.result = _step(work.unit(self._transaction))
+        except BaseException as error:  # the unit's own refusal, or ours to pass on
+            if hits_everyone(error) or not self._connection.in_transaction:
+                raise
+            work.error = error
+            self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
+
+    def _give_up(self, batch: Sequence[Entry], error: BaseException) -> None:
+        self._roll_back()
+        if hits_everyone(error):
+            self._damaged = True
+            _log.warning("A commit of %d entries failed: %s", len(batch), error)
+            fail(batch, refusal_of(error))
+        elif len(batch) > 1:  # one of them is poison: let the others live
+            for entry in batch:
+                self._commit([entry])
+        elif isinstance(batch[0], Work):
+            batch[0].error = error
+        else:
+            _log.error("An event could not be written.", exc_info=error)
+            fail(batch, Unavailable("The event could not be written."))
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._damaged = True
+
+
+def _step(unit: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        unit.send(None)
+    except StopIteration as end:
+        return end.value
+    unit.close()
+    raise RuntimeError("A unit of work awaited something other than its transaction.")
+
+
+def _meaning_of(error: sqlite3.IntegrityError) -> Exception:
+    return AlreadyExists(str(error)) if error.sqlite_errorcode in _DUPLICATES else error
