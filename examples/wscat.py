@@ -98,19 +98,19 @@ async def linger(news: asyncio.Event, seconds: float | None) -> None:
 
 async def talk(socket: aiohttp.ClientWebSocketResponse, *, wait: float) -> None:
     """Carry lines out and frames in, until one side has had enough."""
-    news = asyncio.Event()
+    news, leaving = asyncio.Event(), asyncio.Event()
 
     async def mouth() -> None:
         await speak(socket)
         await linger(news, wait if wait >= 0 else None)
+        leaving.set()
+        await socket.close()
 
-    both = {asyncio.create_task(mouth()), asyncio.create_task(hear(socket, news))}
-    done, rest = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
-    for task in done:
-        task.result()
+    speaking = asyncio.create_task(mouth())
+    await hear(socket, news)
+    if not leaving.is_set():  # the server hung up first
+        speaking.cancel()
+    await asyncio.gather(speaking, return_exceptions=True)
 
 
 def note(words: str) -> None:
@@ -132,7 +132,6 @@ async def connect(wanted: argparse.Namespace) -> int:
     ):
         note("connected (press CTRL+C to quit)")
         await talk(socket, wait=wanted.wait)
-        await socket.close()
         note(f"disconnected ({socket.close_code})")
         return 0 if socket.close_code in GRACEFUL else 1
 
