@@ -30,8 +30,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?i)\b(bearer|jwt|basic|oauth)([ :]\s*)[\w.~+/=-]{8,}", rf"\1\2{REDACTED}"),
         # name=value in a query or a form, "name":"value" in JSON
         (
-            r"(?i)\b((?:temp_url_sig|[\w.-]*(?:token|password|passwd|secret|signature|csrf|jwt|bearer)"
-            r"|auth_?code|code_verifier)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;}]+",
+            r"(?i)\b((?:temp_url_sig|auth_?code|[\w.-]*(?:token|passw(?:or)?d|secret|signature|csrf|jwt|bearer))"
+            + r"[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;}]+",
             rf"\1{REDACTED}",
         ),
         # postgresql://user:password@host
@@ -108,9 +108,7 @@ def configure_logs(
     _capture_standard_loggers(number, shared, renderer, out)
 
 
-def _capture_standard_loggers(
-    level: int, shared: list[Processor], renderer: Processor, out: TextIO
-) -> None:
+def _capture_standard_loggers(level: int, shared: list[Processor], renderer: Processor, out: TextIO) -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -6,13 +6,22 @@ scrape time (`watch`).
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SWITCHING_PROTOCOLS = 101
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the lines for what the process's start time says
 
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5)
@@ -47,7 +56,11 @@ class Metrics:
             "talkwire_http_answers", "HTTP answers.", ["route", "method", "status"], registry=own
         )
         self._answer_seconds = Histogram(
-            "talkwire_http_seconds", "From request to answer.", ["route"], buckets=_ANSWER_SECONDS, registry=own
+            "talkwire_http_seconds",
+            "From request to answer.",
+            ["route"],
+            buckets=_ANSWER_SECONDS,
+            registry=own,
         )
         self._jobs = Counter("talkwire_jobs", "Runs of jobs.", ["job", "result"], registry=own)
         self._incidents = Counter("talkwire_incidents", "Answers with an incident id: bugs.", registry=own)
@@ -79,7 +92,8 @@ class Metrics:
     def http_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """`route` is the pattern (`/api/account/{account_id}/login`), never the path."""
         self._answers.labels(route, method, str(status)).inc()
-        self._answer_seconds.labels(route).observe(seconds)
+        if status != SWITCHING_PROTOCOLS:  # a socket's life says nothing about answers
+            self._answer_seconds.labels(route).observe(seconds)
 
     def job_ran(self, name: str, result: str, seconds: float) -> None:
         """What `Worker` takes as `observe`."""

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import structlog
 
@@ -12,20 +13,24 @@ from talkwire.kernel.jobs import Job
 log = structlog.get_logger()
 
 
+def _ignore(name: str, result: str, seconds: float) -> None:
+    """Nobody counts."""
+
+
 class Worker:
     """Owns one task per job. Enter it to start them, leave it to cancel them."""
 
     def __init__(
         self,
         jobs: Sequence[Job],
-        observe: Callable[[str, str, float], None] = lambda name, result, seconds: None,
+        observe: Callable[[str, str, float], None] = _ignore,
     ) -> None:
         """`observe(name, "done" | "failed" | "timed out", seconds)` is told after each run."""
         self._jobs = tuple(jobs)
         self._observe = observe
         self._owner: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Worker":
+    async def __aenter__(self) -> Self:
         self.start()
         return self
 

@@ -1,0 +1,145 @@
+"""A node's life: assembled, opened, announced, drained, closed."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import structlog
+from aiohttp import web
+
+from talkwire.backends.database.port import SchemaTooNew
+from talkwire.cli.failures import CannotStart
+from talkwire.cli.ground import BACKLOG, Ground
+from talkwire.kernel.clock import Clock, SystemClock
+from talkwire.kernel.errors import Unavailable
+from talkwire.ops.logs import new_incident_id
+from talkwire.ops.metrics import Metrics
+from talkwire.ops.requests import recorder
+from talkwire.ops.tls import Tls
+from talkwire.ops.tuning import settle_memory
+from talkwire.ops.worker import Worker
+from talkwire.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Node(Protocol):
+    """What `assembly` puts together."""
+
+    app: web.Application
+    metrics: Metrics
+
+    async def drain(self) -> None:
+        """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the database and everything else."""
+        ...
+
+
+Assemble = Callable[[Settings, Clock], Awaitable[Node]]
+
+
+async def run(ground: Ground, assemble: Assemble) -> None:
+    """Serve on the ground that was taken until a signal says stop. Raises CannotStart."""
+    stopping = _stop_by_signal()
+    asyncio.get_running_loop().set_exception_handler(_log_stray_error)
+    settings = ground.settings
+    tls = _tls(settings)
+    node = await _assemble(settings, assemble)
+    try:
+        runner = await _open(node, ground, tls)
+        async with Worker([tls.job()], node.metrics.job_ran):
+            await _announce(node, settings, tls)
+            settle_memory()
+            await stopping.wait()
+        log.info("stopping")
+        await _stop(node, runner, settings.process.drain_seconds)
+        log.info("stopped")
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await node.close()
+
+
+async def _assemble(settings: Settings, assemble: Assemble) -> Node:
+    try:
+        return await assemble(settings, SystemClock())
+    except SchemaTooNew as error:
+        raise CannotStart(
+            f"{settings.storage.data_path} was written by a newer version of talkwire: {error}"
+        ) from error
+    except Unavailable as error:
+        raise CannotStart(f"the database cannot be opened: {error}") from error
+
+
+def _tls(settings: Settings) -> Tls:
+    listen = settings.listen
+    if listen.tls_cert_file:
+        return Tls.of_files(listen.tls_cert_file, listen.tls_key_file)
+    return Tls.of_local_authority(settings.storage.data_path / "tls", listen.host)
+
+
+async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
+    runner = web.AppRunner(
+        node.app,
+        access_log_class=recorder(node.metrics.http_answered, log_requests=ground.settings.logs.log_requests),
+        access_log=logging.getLogger("talkwire.requests"),
+        handle_signals=False,
+        keepalive_timeout=75,
+        shutdown_timeout=ground.settings.process.drain_seconds * 0.2,
+        auto_decompress=False,  # a small body may not unfold into a large one
+    )
+    await runner.setup()
+    for listener in ground.tls_sockets:
+        await web.SockSite(runner, listener, ssl_context=tls.context, backlog=BACKLOG).start()
+    for listener in ground.http_sockets:
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+    return runner
+
+
+async def _announce(node: Node, settings: Settings, tls: Tls) -> None:
+    """Say where to go, once all ports listen."""
+    listen = settings.listen
+    log.info("listening", tls=listen.advertised, http=listen.advertised_http or None)
+    if settings.process.demo:
+        from talkwire.cli.demo import open_demo  # noqa: PLC0415 -- no part of a production start
+
+        print(await open_demo(node, settings, tls.own), flush=True)
+
+
+async def _stop(node: Node, runner: web.AppRunner, seconds: float) -> None:
+    """Drain within the time: listeners first, then sockets and commits, then open requests."""
+    try:
+        async with asyncio.timeout(seconds * 0.9):
+            for site in tuple(runner.sites):
+                await site.stop()
+            async with asyncio.timeout(seconds * 0.5):
+                await node.drain()
+            await runner.cleanup()
+    except TimeoutError:
+        log.error("stop was forced", after_seconds=seconds)  # noqa: TRY400 -- no trace says more
+
+
+def _stop_by_signal() -> asyncio.Event:
+    """An event that SIGTERM, SIGINT or SIGHUP sets; the second such signal ends the process at once."""
+    stopping = asyncio.Event()
+
+    def heard() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, heard)
+    return stopping
+
+
+def _log_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio catches for want of an owner: a bug, with an incident id."""
+    error = context.get("exception")
+    log.error("stray error", incident=new_incident_id(), said=context.get("message"), exc_info=error)

@@ -1,0 +1,53 @@
+"""`talkwire serve`: one node, from its settings to its last commit."""
+
+import asyncio
+import os
+import ssl
+from typing import Any
+
+import click
+
+from talkwire.cli.configuration import BadSettings, load
+from talkwire.cli.failures import BadRequest, CannotStart, reason_of
+from talkwire.cli.ground import take_ground
+from talkwire.ops.tuning import raise_open_files, tune_interpreter
+from talkwire.settings import Settings
+
+
+@click.command("serve")
+@click.option("--demo", is_flag=True, default=None, help="Make a demo brand with people on first start.")
+@click.option("--data", "data_folder", metavar="DIR", help="Data folder [data].")
+@click.option("--keys", "keys_folder", metavar="DIR", help="Keys folder [beside the data folder].")
+@click.option("--host", metavar="HOST", help="Address to listen on [127.0.0.1].")
+@click.option("--port", type=int, metavar="PORT", help="Port with TLS; 0: any free [8443].")
+@click.option("--http-port", type=int, metavar="PORT", help="Port without TLS [off; 8080 in a demo].")
+@click.option("--config", metavar="FILE", help="Settings in TOML; see docs/settings.md.")
+def command(config: str | None, **flags: Any) -> None:
+    """Run a server until SIGTERM or Ctrl-C."""
+    try:
+        settings = load(config, flags=flags)
+    except BadSettings as error:
+        raise BadRequest(str(error)) from error
+    serve(settings)
+
+
+def serve(settings: Settings) -> None:
+    """Run a node in this process until it is told to stop. Raises CannotStart."""
+    import uvloop  # noqa: PLC0415 -- what serves is imported when the command line is known to be good
+
+    from talkwire.assembly import assemble  # noqa: PLC0415
+    from talkwire.cli.running import run  # noqa: PLC0415
+    from talkwire.ops.logs import configure_logs  # noqa: PLC0415
+
+    os.umask(0o077)
+    configure_logs(settings.logs.log_level, settings.logs.log_format)
+    tune_interpreter()
+    raise_open_files()
+    ground = take_ground(settings)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(ground, assemble))
+    except ssl.SSLError as error:
+        raise CannotStart(f"the certificate cannot be used: {error.reason or error}") from error
+    except OSError as error:
+        raise CannotStart(f"{error.filename or 'system'}: {reason_of(error)}") from error
