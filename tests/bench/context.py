@@ -1,0 +1,47 @@
+"""What every figure is handed: how long to measure, where servers may put their data."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.ejabberd import Ejabberd
+from bench.server import Talkwire
+
+
+@dataclass
+class Bench:
+    seconds: float
+    folder: Path
+    measured: dict[str, float]
+    """Values of this run by figure, so that a later one can be told as a ratio."""
+
+    @asynccontextmanager
+    async def talkwire(self, name: str) -> AsyncIterator[Talkwire]:
+        """A fresh node, stopped afterwards."""
+        server = Talkwire(self.fresh_folder(name))
+        try:
+            await server.start()
+            yield server
+        finally:
+            await server.stop()
+
+    @asynccontextmanager
+    async def ejabberd(self, users: list[str], *, archive: bool) -> AsyncIterator[Ejabberd]:
+        """A fresh ejabberd with these users. Raises NotInstalled."""
+        server = Ejabberd(self.fresh_folder("ejabberd") / "run", archive=archive)
+        try:
+            await server.start(users)
+            yield server
+        finally:
+            await server.stop()
+
+    def fresh_folder(self, name: str) -> Path:
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)  # PostgreSQL runs as somebody else below it
+        return folder

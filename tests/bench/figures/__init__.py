@@ -1,0 +1,1 @@
+"""One figure (or one family of them) per file; each offers `measure`."""

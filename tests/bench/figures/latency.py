@@ -1,0 +1,162 @@
+"""Publish → the other side, at 1,000 events a second: in quiet, and beside replays of 10,000 events and log-ins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bench.catching_up import catch_up
+from bench.context import Bench
+from bench.load import Course, End, Volley, publish_frames
+from bench.people import log_in, make_pairs, open_consumer, sign_up, subscribe
+from bench.report import Result
+from bench.server import Talkwire
+from bench.volleys import EventsLost
+from bench.waiting import wait_until
+
+PAIRS = 50
+EVENTS_PER_SECOND = 1_000
+REPLAYED_EVENTS = 10_000
+LOG_INS_PER_SECOND = 100
+
+
+class Paced(Course):
+    """Publishes when told to; notes how long each event took to reach the other end."""
+
+    def __init__(self, publisher: End, other: End, dialog_id: str) -> None:
+        self.publisher, self.other = publisher, other
+        self.taken_ms: list[float] = []
+        self._sent_at: list[float] = []
+        self._make = publish_frames(dialog_id)
+        self._base = other.next_sequence
+        publisher.pair = other.pair = self
+
+    def publish(self) -> None:
+        head, tail = self._make
+        self._sent_at.append(time.perf_counter())
+        self.publisher.send(b"%b%08d%b" % (head, len(self._sent_at), tail))
+
+    def advance(self) -> None:
+        arrived = self.other.next_sequence - self._base
+        if arrived > len(self.taken_ms):
+            now = time.perf_counter()
+            self.taken_ms += [(now - sent) * 1000 for sent in self._sent_at[len(self.taken_ms) : arrived]]
+
+    @property
+    def missing(self) -> int:
+        return len(self._sent_at) - len(self.taken_ms)
+
+
+async def measure(bench: Bench) -> AsyncIterator[Result]:
+    async with bench.talkwire("latency") as server:
+        pairs = await make_pairs(server, PAIRS)
+        long_one = await _long_dialog(server)
+        ends = [(pair.dialog_id, *pair.ends()) for pair in pairs]
+        yield _result("latency", await _run_paced(ends, bench.seconds))
+        async with _strain(server, long_one) as strain:
+            begun = time.perf_counter()
+            taken = await _run_paced(ends, bench.seconds)
+            lasted = time.perf_counter() - begun
+        note = f"{strain.replayed / lasted:,.0f} events replayed/s, {strain.logged_in / lasted:.0f} log-ins/s"
+        yield _result("latency", taken, " during replay and log-ins", note)
+
+
+def _result(name: str, taken_ms: Sequence[float], where: str = "", note: str = "") -> Result:
+    cuts = statistics.quantiles(taken_ms, n=1000)
+    told = f"p50 {cuts[499]:.2f}, p95 {cuts[949]:.2f}, max {max(taken_ms):.1f} ms" + (
+        f"; {note}" if note else ""
+    )
+    return Result(f"{name} p99{where}", cuts[989], "ms", told)
+
+
+async def _run_paced(ends: Sequence[tuple[str, End, End]], seconds: float) -> list[float]:
+    """Publish evenly over the pairs; a late turn of our own loop sends what is due, timed from when it is sent."""
+    courses = [Paced(consumer, agent, dialog_id) for dialog_id, consumer, agent in ends]
+    begun, sent = time.perf_counter(), 0
+    while (passed := time.perf_counter() - begun) < seconds:
+        due = int(passed * EVENTS_PER_SECOND)
+        for number in range(sent, due):
+            courses[number % len(courses)].publish()
+        sent = due
+        await asyncio.sleep(0.001)
+    with contextlib.suppress(TimeoutError):
+        await wait_until(lambda: not any(course.missing for course in courses), seconds=10)
+    faults = [end.fault for _, *both in ends for end in both if end.fault]
+    if faults or any(course.missing for course in courses):
+        raise EventsLost(f"{sum(course.missing for course in courses)} missing, faults: {faults[:1]}")
+    return [taken for course in courses for taken in course.taken_ms]
+
+
+@dataclass(frozen=True)
+class LongDialog:
+    token: str
+    dialog_id: str
+
+
+async def _long_dialog(server: Talkwire) -> LongDialog:
+    """A consumer alone with 10,000 events, all published by itself."""
+    connection = await server.connect()
+    token = await sign_up(connection, server.account)
+    connection.close()
+    writer, reader = await open_consumer(server, token), await open_consumer(server, token)
+    opened = await writer.ask("cm.ConsumerRequestConversation", {"channelType": "MESSAGING"})
+    dialog_id = opened["conversationId"]
+    first = await subscribe(writer, dialog_id)
+    await subscribe(reader, dialog_id)
+    ends = End(first), End(first)
+    ends[0].take_over(writer)
+    ends[1].take_over(reader)
+    volley = Volley(*ends, dialog_id, in_flight=50)
+    volley.start()
+    await wait_until(lambda: volley.delivered >= REPLAYED_EVENTS, seconds=60)
+    volley.running = False
+    for end in ends:
+        end.transport.abort()
+    return LongDialog(token, dialog_id)
+
+
+@dataclass
+class Strain:
+    replayed: int = 0
+    logged_in: int = 0
+
+
+@asynccontextmanager
+async def _strain(server: Talkwire, long_one: LongDialog) -> AsyncIterator[Strain]:
+    """Replay the long dialog over and over, each time to a new socket, and log agents in, until left."""
+    strain = Strain()
+    tasks = [asyncio.create_task(_replay(server, long_one, strain))]
+    tasks += [asyncio.create_task(_log_ins(server, strain, worker)) for worker in range(20)]
+    try:
+        yield strain
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    failures = [outcome for outcome in outcomes if not isinstance(outcome, asyncio.CancelledError)]
+    if failures:
+        raise EventsLost(f"the strain itself failed: {failures[0]!r}")
+
+
+async def _replay(server: Talkwire, long_one: LongDialog, strain: Strain) -> None:
+    while True:
+        talker = await open_consumer(server, long_one.token)
+        strain.replayed += await catch_up(talker, long_one.dialog_id, 0, REPLAYED_EVENTS - 1)
+        talker.close()
+
+
+async def _log_ins(server: Talkwire, strain: Strain, worker: int) -> None:
+    """One of twenty, each five times a second as long as the answers keep up."""
+    connection = await server.connect()
+    user, password = server.names["LP_AGENT_USER"], server.names["LP_AGENT_PASS"]
+    await asyncio.sleep(worker / LOG_INS_PER_SECOND)
+    while True:
+        begun = time.perf_counter()
+        await log_in(connection, server.account, user, password)
+        strain.logged_in += 1
+        await asyncio.sleep(max(0.0, 20 / LOG_INS_PER_SECOND - (time.perf_counter() - begun)))

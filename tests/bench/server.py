@@ -1,0 +1,95 @@
+"""A talkwire of our own under measurement: its own data folder, free ports, the demo brand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+from bench.process import Process, StartFailed, free_port, wait_for_port
+from bench.waiting import wait_until
+from bench.web import Connection, connect
+
+SOURCES = Path(__file__).resolve().parents[2] / "src"
+
+SETTINGS = {
+    "TALKWIRE_LOG_LEVEL": "warning",
+    "TALKWIRE_REQUESTS_PER_SECOND": "1000000",
+    "TALKWIRE_REQUESTS_BURST": "1000000",
+    "TALKWIRE_SIGN_UPS_PER_MINUTE": "1000000",
+    "TALKWIRE_CONSUMER_SLOTS": "1000000",
+}
+"""What we set otherwise than an operator would: the limits that keep one address or one client from doing just what a
+load generator does. The checks themselves are not switched off."""
+
+
+class Talkwire:
+    """One node. `names` are the variables of its `demo.env`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: dict[str, str] = {}
+        self.address = ("127.0.0.1", free_port())
+        self._tls_port = free_port()
+        self._process: Process | None = None
+
+    @property
+    def account(self) -> str:
+        return self.names["LP_ACCOUNT"]
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise StartFailed("not started")
+        return self._process
+
+    async def start(self) -> float:
+        """Bring it up (again, on the same ports); return the seconds until `/healthz` answered 200."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        written = self.folder / "data" / "demo.env"
+        written.unlink(missing_ok=True)
+        ports = ["--port", str(self._tls_port), "--http-port", str(self.address[1])]
+        data = ["--data", str(self.folder / "data"), "--keys", str(self.folder / "keys")]
+        command = [sys.executable, "-m", "talkwire", "serve", "--demo", *data, *ports]
+        environment = {**SETTINGS, "PYTHONPATH": os.pathsep.join([str(SOURCES)])}
+        self._process = Process(command, self.folder / "server.log", environment)
+        await wait_for_port(self._process, self.address[1])
+        seconds = await self._first_answer()
+        await wait_until(written.exists, seconds=30)
+        self.names = dict(_variables(written.read_text()))
+        return seconds
+
+    async def _first_answer(self) -> float:
+        while True:
+            self.process.check_running()
+            connection = await connect(self.address)
+            answer = await connection.request("GET", "/healthz")
+            connection.close()
+            if answer.status == 200:
+                return time.perf_counter() - self.process.started_at
+            await asyncio.sleep(0.005)
+
+    async def connect(self, source: str | None = None) -> Connection:
+        return await connect(self.address, source)
+
+    def cpu_seconds(self) -> float:
+        return self.process.cpu_seconds()
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            await self._process.stop(how)
+
+
+def _variables(text: str) -> list[tuple[str, str]]:
+    """Return the names and values of `export NAME='value'` lines."""
+    found = []
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["export"]:
+            name, _, value = words[1].partition("=")
+            found.append((name, value))
+    return found
