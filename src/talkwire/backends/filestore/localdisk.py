@@ -1,0 +1,246 @@
+"""The file store on a local disk: written aside, synced, renamed; no thread waits for a slow sender.
+
+Layout under the folder: `incoming/` holds what is still arriving (swept at start, when nothing
+arrives yet), `objects/ab/abcdef…` what is whole. Keys are hex digits that we made.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import re
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge, Stored
+from talkwire.kernel.errors import StorageFull, Unavailable
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover -- not a POSIX system
+    _FULL_SYNC = None
+else:
+    _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
+
+T = TypeVar("T")
+
+BATCH_BYTES = 448 * 1024
+"""How much of an upload is gathered before a thread writes it; with the socket's buffers under 1 MiB."""
+
+READ_BYTES = 512 * 1024
+_KEY = re.compile(r"[0-9a-f]{16,64}", re.ASCII)
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class LocalDisk:
+    """Objects as files. Open it with `LocalDisk.open`, close it when no upload is under way."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self._incoming = folder / "incoming"
+        self._objects = folder / "objects"
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, folder: Path, threads: int = 8) -> "LocalDisk":
+        """Make the folders where they are missing, and sweep what a crash left half-written.
+
+        Raises Unavailable when the folder cannot be written.
+        """
+        store = cls(folder, ThreadPoolExecutor(threads, thread_name_prefix="filestore"))
+        try:
+            await store._run(store._prepare)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Finish what the threads have in hand."""
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes], max_bytes: int) -> Stored:
+        draft = _Draft(self._incoming, self._place(key))
+        gathered = bytearray()
+        size = 0
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise ObjectTooLarge  # noqa: TRY301 -- what was gathered goes the same way for every reason
+                gathered += chunk
+                if len(gathered) >= BATCH_BYTES:
+                    full, gathered = gathered, bytearray()
+                    await self._run(draft.write, full)
+                    del full
+            digest = await self._run(draft.finish, gathered)
+        except BaseException:
+            # Not awaited: this task may be cancelled. The draft's lock puts it after what is still running.
+            self._pool.submit(draft.discard)
+            raise
+        return Stored(size, digest)
+
+    async def size(self, key: str) -> int:
+        return (await self._run_on_object(os.stat, self._place(key))).st_size
+
+    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        reader = _Reader(self._place(key), start, length)
+        try:
+            while chunk := await self._run_on_object(reader.read):
+                yield chunk
+                if reader.at_end:
+                    return
+        finally:
+            if not reader.at_end:
+                self._pool.submit(reader.close)
+
+    async def delete(self, key: str) -> None:
+        await self._run(self._delete, self._place(key))
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        """Do blocking work in the pool; the system's error becomes ours."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        except OSError as error:
+            raise _refusal_of(error) from error
+
+    async def _run_on_object(self, work: Callable[..., T], *args: object) -> T:
+        """As `_run`, for work on an object that may not be there."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        except FileNotFoundError as error:
+            raise ObjectMissing from error
+        except OSError as error:
+            raise _refusal_of(error) from error
+
+    def _place(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ValueError("an object's key is made by us: hex digits only")
+        return self._objects / key[:2] / key
+
+    def _prepare(self) -> None:
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        for shard in range(256):
+            (self._objects / f"{shard:02x}").mkdir(parents=True, exist_ok=True)
+        for folder in (self._objects, self._objects.parent):
+            _sync_folder(folder)
+        for leftover in self._incoming.iterdir():
+            leftover.unlink(missing_ok=True)
+
+    @staticmethod
+    def _delete(place: Path) -> None:
+        place.unlink(missing_ok=True)
+        _sync_folder(place.parent)
+
+
+class _Draft:
+    """One upload on its way: a temporary name of its own until all of it is on disk.
+
+    Its methods run in threads, one at a time; `discard` may be called while another is still running.
+    """
+
+    def __init__(self, incoming: Path, place: Path) -> None:
+        self._aside = incoming / os.urandom(16).hex()
+        self._place = place
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._renamed = False
+        self._discarded = False
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytearray) -> None:
+        with self._lock:
+            self._write(data)
+
+    def finish(self, data: bytearray) -> str:
+        """Write the rest, make it durable under its key, and return the hash of the whole."""
+        with self._lock:
+            self._write(data)
+            _sync(self._descriptor)
+            self._close()
+            os.rename(self._aside, self._place)  # noqa: PTH104 -- the hot path of every upload
+            self._renamed = True
+            _sync_folder(self._place.parent)
+        return self._hash.hexdigest()
+
+    def discard(self) -> None:
+        """Leave no trace, whatever had been reached."""
+        with self._lock:
+            self._discarded = True
+            self._close()
+            (self._place if self._renamed else self._aside).unlink(missing_ok=True)
+
+    def _write(self, data: bytearray) -> None:
+        if self._discarded:  # cancelled before this thread came to it
+            raise OSError(errno.ECANCELED, "discarded")
+        if self._descriptor < 0:
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+            self._descriptor = os.open(self._aside, flags, 0o600)
+        self._hash.update(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+
+class _Reader:
+    """A piece of one object, read in order. Opened by the first `read`, closed by the last."""
+
+    def __init__(self, place: Path, start: int, length: int | None) -> None:
+        self._place = place
+        self._position = start
+        self._left = length
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self.at_end = False
+
+    def read(self) -> bytes:
+        """The next chunk; empty when there is nothing more."""
+        with self._lock:
+            if self._descriptor < 0:
+                self._descriptor = os.open(self._place, os.O_RDONLY | os.O_CLOEXEC)
+            wanted = READ_BYTES if self._left is None else min(READ_BYTES, self._left)
+            chunk = os.pread(self._descriptor, wanted, self._position)
+            self._position += len(chunk)
+            if self._left is not None:
+                self._left -= len(chunk)
+            if not chunk or self._left == 0:
+                self._close()
+            return chunk
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        self.at_end = True
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+
+def _refusal_of(error: OSError) -> Unavailable:
+    if error.errno in _FULL:
+        return StorageFull("no space left for files")
+    return Unavailable("the file store does not answer")
+
+
+def _sync(descriptor: int) -> None:
+    if _FULL_SYNC is None:
+        os.fsync(descriptor)
+    else:  # pragma: no cover -- macOS
+        fcntl.fcntl(descriptor, _FULL_SYNC)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,139 @@
+"""The nouns of files."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
+from talkwire.sanitation.sniff import ImageType
+
+MIB = 1024 * 1024
+
+
+class FileState(StrEnum):
+    """Where a file is in its life. A slot has no row: it becomes one with the first complete PUT."""
+
+    RECEIVED = "received"  # on disk, not judged yet
+    CLEAN = "clean"  # judged: may be published
+    REJECTED = "rejected"  # judged: never served
+    PUBLISHED = "published"
+
+    @property
+    def may_be_served(self) -> bool:
+        return self in {FileState.CLEAN, FileState.PUBLISHED}
+
+
+class Uploader(StrEnum):
+    """Whose limits count."""
+
+    CONSUMER = "consumer"
+    AGENT = "agent"  # agents and bots
+
+
+class FileLimits(msgspec.Struct, frozen=True):
+    """Sizes in bytes, times in seconds. Source: docs/protocol.md 9.6."""
+
+    consumer_file_bytes: int = 3 * MIB
+    agent_file_bytes: int = 5 * MIB
+    preview_bytes: int = 30 * 1024  # a preview is smaller than this
+    file_types: frozenset[str] = frozenset({"JPG", "JPEG", "PNG", "GIF"})
+    slot_seconds: int = 60
+    consumer_slots: int = 5
+    brand_slots: int = 200
+    upload_bytes_per_second: int = 4 * 1024  # slower than this over `upload_slow_seconds` is cut
+    upload_slow_seconds: float = 10
+    upload_seconds: float = 120
+    uploads: int = 2_000  # PUTs under way at once
+    uploads_per_slot: int = 4  # a client that lost its connection tries again while the old one lingers
+
+    def max_bytes(self, uploader: Uploader) -> int:
+        return self.agent_file_bytes if uploader is Uploader.AGENT else self.consumer_file_bytes
+
+    def max_slots(self, uploader: Uploader) -> int:
+        return self.brand_slots if uploader is Uploader.AGENT else self.consumer_slots
+
+
+class UploadClaim(NamedTuple):
+    """What a client says it is going to send."""
+
+    size_bytes: int
+    file_type: str
+
+
+class TempUrl(NamedTuple):
+    """Leave to PUT or GET one path until `expires` (unix seconds; a string on the wire)."""
+
+    relative_path: str
+    signature: str
+    expires: int
+
+
+class Preview(NamedTuple):
+    """A small picture of a file, by its bytes an image."""
+
+    image_type: ImageType
+    data: bytes
+
+
+class HostedFileMessage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """`message` of a `hosted/file` content event."""
+
+    relative_path: str
+    file_type: str
+    caption: str | None = None
+    preview: str | None = None
+
+
+class PublishedIn(NamedTuple):
+    """A conversation in which a file was shown; `is_public` when consumers saw it too (audience ALL)."""
+
+    conversation_id: ConversationId
+    is_public: bool
+
+
+class HostedFile(msgspec.Struct, frozen=True):
+    """A file whose bytes are on disk."""
+
+    account_id: AccountId
+    relative_path: str
+    object_key: str  # in the file store
+    uploader_id: ParticipantId  # as it stands in the path: a consumer's id, an agent's old id
+    uploader: Uploader
+    state: FileState
+    size_bytes: int
+    sha256: str
+    image_type: ImageType | None  # by its bytes; None when it is no image of ours
+    received_at_ms: int
+    published_in: tuple[PublishedIn, ...] = ()  # newest first, RECENT_PUBLICATIONS at most
+
+    @property
+    def etag(self) -> str:
+        return self.sha256[:32]
+
+    @property
+    def content_type(self) -> str:
+        """Never the uploader's word."""
+        return self.image_type.content_type if self.image_type else "application/octet-stream"
+
+
+RECENT_PUBLICATIONS = 32
+"""How many publications a `HostedFile` remembers; a bot may show one logo in every conversation."""
+
+
+class Publication(NamedTuple):
+    """A file that may be shown: admitted, not yet recorded."""
+
+    account_id: AccountId
+    conversation_id: ConversationId
+    publisher_id: ParticipantId
+    file: HostedFile
+    message: HostedFileMessage  # what the event keeps: without preview
+    preview: Preview | None
+
+
+class Received(NamedTuple):
+    """What a PUT is answered with."""
+
+    etag: str
+    received_at_ms: int
