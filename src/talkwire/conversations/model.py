@@ -62,6 +62,7 @@ class Participant(msgspec.Struct, frozen=True):
     role: Role
     old_id: str = ""  # agents: `{account}.{user id}`; consumers: the same as `id`
     state: ParticipantState = ParticipantState.ACTIVE
+    suggested_at_ms: int = 0  # SUGGESTED: when; the suggestion lapses after a ring's time
 
 
 class Dialog(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ class Conversation(msgspec.Struct, frozen=True):
     app_id: str = ""  # connector that opened it
     resumed_from: str = ""  # id of the conversation this one resumes
     resume_depth: int = 0  # 1: resumes a closed one; 2 and more: resumes a resumed one
-    queued_at_ms: int = 0  # when it began to wait for an agent; orders the queue
+    queued_at_ms: int = 0  # when it began to wait for an agent; orders the queue; 0 when it does not wait
     last_agent_id: ParticipantId = ParticipantId("")  # the agent who last answered or held it
 
     @property
@@ -156,3 +157,34 @@ class Conversation(msgspec.Struct, frozen=True):
     @property
     def suggested_agents(self) -> tuple[Participant, ...]:
         return tuple(p for p in self.participants if p.state is ParticipantState.SUGGESTED)
+
+
+class NewConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for when a conversation is opened; defaults are filled in before (`opening.py`)."""
+
+    account_id: AccountId
+    consumer_id: ParticipantId
+    ttr: Ttr
+    skill_id: SkillId = ANY_SKILL
+    campaign: Campaign | None = None
+    context: dict[str, Any] = {}
+    app_id: str = ""
+    agent: Participant | None = None  # who opened it for the brand, and has it at once
+    resumed_from: str = ""
+    resume_depth: int = 0
+    one_open: bool = False  # answer with the consumer's open conversation when there is one
+    idempotency_key: str = ""
+    fingerprint: bytes = b""  # hash of the request's meaning; goes with idempotency_key
+
+
+class ConversationQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conversations somebody wants to see. Empty means: any."""
+
+    states: frozenset[State] = frozenset()
+    stages: frozenset[State] = frozenset()
+    agent_ids: frozenset[ParticipantId] = frozenset()  # PIds; one of them takes part
+    consumer_id: str = ""
+    min_last_update_ms: int | None = None
+    max_last_update_ms: int | None = None
+    max_ettr_seconds: int | None = None  # an answer is owed within so many seconds from now
+    limit: int = 1000

@@ -5,7 +5,8 @@ every append carries the version it was judged on, so a stale view costs a secon
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from talkwire.conversations.model import Conversation, State
@@ -90,6 +91,7 @@ class Views:
         self._limit = limit
         self._views: OrderedDict[tuple[AccountId, ConversationId], View] = OrderedDict()
         self._by_dialog: dict[tuple[str, str], View] = {}
+        self._loading: dict[tuple[str, str], list[set[str]]] = {}
 
     def __iter__(self) -> Iterator[View]:
         return iter(self._views.values())
@@ -118,13 +120,42 @@ class Views:
         """Put the committed record into the held view; None when it is not held or not newer."""
         key = (conversation.account_id, conversation.conversation_id)
         view = self._views.get(key)
-        if view is None or view.conversation.version >= conversation.version:
+        if view is None:
+            self.touched(*key)
+            return None
+        if view.conversation.version >= conversation.version:
             return None
         view.conversation = conversation
         for dialog in conversation.dialogs:
             view.logs.setdefault(dialog.dialog_id, DialogLog())
             self._by_dialog[key[0], dialog.dialog_id] = view
         return view
+
+    @contextmanager
+    def loading(
+        self, account_id: AccountId, conversation_ids: Iterable[ConversationId]
+    ) -> Iterator[set[str]]:
+        """While these are read from the database: yields the set of those that change meanwhile.
+
+        What is in the set at the end was read too early and must be read again, not kept.
+        """
+        touched: set[str] = set()
+        keys = [(account_id, conversation_id) for conversation_id in conversation_ids]
+        for key in keys:
+            self._loading.setdefault(key, []).append(touched)
+        try:
+            yield touched
+        finally:
+            for key in keys:
+                marks = self._loading[key]
+                marks[:] = [mark for mark in marks if mark is not touched]
+                if not marks:
+                    del self._loading[key]
+
+    def touched(self, account_id: str, conversation_id: str) -> None:
+        """A commit went by for a conversation whose view is not held: whoever is loading it starts again."""
+        for mark in self._loading.get((account_id, conversation_id), ()):
+            mark.add(conversation_id)
 
     def forget(self, account_id: AccountId, conversation_id: ConversationId) -> None:
         """Drop a view, so that the next look reads the database."""
