@@ -13,6 +13,7 @@ apt_as_root() {
 
 apt_install() {
     command -v apt-get >/dev/null 2>&1 || return 1
+    apt_as_root true || return 1
     echo "Installing from Debian: $*"
     apt_as_root apt-get update -qq -o Acquire::Retries=3 || return 1
     apt_as_root apt-get install -y -qq --no-install-recommends -o Acquire::Retries=3 "$@" >/dev/null
