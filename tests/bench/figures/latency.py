@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+import msgspec
 
 from bench.catching_up import catch_up
 from bench.context import Bench
@@ -18,6 +21,7 @@ from bench.report import Result
 from bench.server import Talkwire
 from bench.volleys import EventsLost
 from bench.waiting import wait_until
+from bench.web import Connection
 
 PAIRS = 50
 EVENTS_PER_SECOND = 1_000
@@ -151,12 +155,27 @@ async def _replay(server: Talkwire, long_one: LongDialog, strain: Strain) -> Non
 
 
 async def _log_ins(server: Talkwire, strain: Strain, worker: int) -> None:
-    """One of twenty, each five times a second as long as the answers keep up."""
+    """One of twenty, each five times a second as long as the answers keep up.
+
+    Two of them guess at unknown names, which costs the server a whole Argon2 each; returning agents may be remembered.
+    """
     connection = await server.connect()
     user, password = server.names["LP_AGENT_USER"], server.names["LP_AGENT_PASS"]
     await asyncio.sleep(worker / LOG_INS_PER_SECOND)
     while True:
         begun = time.perf_counter()
-        await log_in(connection, server.account, user, password)
+        if worker < 2:
+            await _guess(connection, server.account)
+        else:
+            await log_in(connection, server.account, user, password)
         strain.logged_in += 1
         await asyncio.sleep(max(0.0, 20 / LOG_INS_PER_SECOND - (time.perf_counter() - begun)))
+
+
+async def _guess(connection: Connection, account: str) -> None:
+    body = msgspec.json.encode({"username": f"nobody-{secrets.token_hex(6)}", "password": "guess"})
+    answer = await connection.request(
+        "POST", f"/api/account/{account}/login?v=1.3", body, {"Content-Type": "application/json"}
+    )
+    if answer.status != 401:
+        raise EventsLost(f"a guessed log-in was answered {answer.status}")
