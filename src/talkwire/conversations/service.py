@@ -11,7 +11,7 @@ from talkwire.conversations.loading import Hydrate, Loader
 from talkwire.conversations.model import Conversation, ConversationQuery, NewConversation
 from talkwire.conversations.views import DialogLog, View, Views
 from talkwire.conversations.visibility import matches, may_see
-from talkwire.identity.model import Principal
+from talkwire.identity.model import Principal, Privilege
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId, new_uuid
 
@@ -150,6 +150,11 @@ class Conversations:
         views = await self._loader.load_many(who.account_id, ids)
         now_ms = self._clock.now_ms()
         return [view for view in views if matches(query, view, who, now_ms)]
+
+    async def knows_consumer(self, who: Principal, consumer_id: ParticipantId) -> bool:
+        """Whether the agent may write to this consumer: one it ever talked to, or any by privilege."""
+        agent_id = None if who.may(Privilege.SEE_ALL_CONVERSATIONS) else who.id
+        return await store.has_met(self._database, who.account_id, consumer_id, agent_id)
 
     async def _earlier(
         self, tx: Transaction, new: NewConversation, conversation_id: ConversationId, now_ms: int

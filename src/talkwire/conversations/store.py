@@ -99,6 +99,20 @@ async def has_any(tx: Transaction, account_id: AccountId, consumer_id: Participa
     )
 
 
+async def has_met(
+    database: Database, account_id: AccountId, consumer_id: ParticipantId, agent_id: ParticipantId | None
+) -> bool:
+    """Whether the brand, or this agent of it, ever took part in a conversation of the consumer."""
+    sql = "SELECT 1 FROM conversations c WHERE c.account_id = $1 AND c.consumer_id = $2"
+    if agent_id is None:
+        return bool(await database.read(sql + " LIMIT 1", account_id, consumer_id))
+    took_part = (
+        " AND EXISTS (SELECT 1 FROM conversation_participants p WHERE p.account_id = c.account_id "
+        "AND p.conversation_id = c.conversation_id AND p.participant_id = $3) LIMIT 1"
+    )
+    return bool(await database.read(sql + took_part, account_id, consumer_id, agent_id))
+
+
 async def find_open_of(
     tx: Transaction, account_id: AccountId, consumer_id: ParticipantId
 ) -> Conversation | None:
