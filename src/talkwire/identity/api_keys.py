@@ -1,0 +1,55 @@
+"""Application keys: how a bot signs in without a password (the four values of OAuth 1)."""
+
+import hmac
+
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.identity import session_store
+from talkwire.identity.agents import Agents
+from talkwire.identity.errors import ApiKeyUnknown, CredentialsWrong
+from talkwire.identity.session_store import ApiKey
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.ids import AccountId, new_token
+
+
+class ApiKeys:
+    """Makes, checks and takes back application keys; each speaks for one user."""
+
+    def __init__(self, database: Database, clock: Clock, agents: Agents) -> None:
+        self._database = database
+        self._clock = clock
+        self._agents = agents
+
+    async def create(self, account_id: AccountId, any_id: str) -> ApiKey:
+        """A new key for a user. Raises AgentUnknown."""
+        user = await self._agents.get_agent(account_id, any_id)
+        app_key, secret, access_token, token_secret = (new_token()[:32] for _ in range(4))
+        key = ApiKey(account_id, app_key, secret, access_token, token_secret, user.id, self._clock.now_ms())
+
+        async def unit(tx: Transaction) -> None:
+            await session_store.insert_api_key(tx, key)
+
+        await self._database.write(unit)
+        return key
+
+    async def find(self, account_id: AccountId, app_key: str) -> ApiKey | None:
+        return await session_store.find_api_key(self._database, account_id, app_key)
+
+    async def delete(self, account_id: AccountId, app_key: str) -> None:
+        """Take a key back; sessions it opened live on until they end. Raises ApiKeyUnknown."""
+
+        async def unit(tx: Transaction) -> None:
+            if not await session_store.delete_api_key(tx, account_id, app_key):
+                raise ApiKeyUnknown("No such application key")
+
+        await self._database.write(unit)
+
+    async def check(self, account_id: AccountId, given: ApiKey) -> ApiKey:
+        """The stored key, if all four values are right. Raises CredentialsWrong."""
+        stored = await self.find(account_id, given.app_key)
+        if stored is None or not hmac.compare_digest(_secrets_of(stored), _secrets_of(given)):
+            raise CredentialsWrong
+        return stored
+
+
+def _secrets_of(key: ApiKey) -> bytes:
+    return f"{key.secret}\0{key.access_token}\0{key.access_token_secret}".encode("utf-8", "replace")
