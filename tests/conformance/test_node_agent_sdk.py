@@ -3,27 +3,35 @@
 Source: the package's README and its examples.
 """
 
-import asyncio
-import contextlib
 import re
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
-from conformance.sdk_agent import JS, SdkAgent, SdkRefused, install_clients, signed_in
-from consumer import Consumer, Refused, signed_up
+from conformance.sdk_agent import SdkAgent, SdkRefused, install_clients, signed_in
+from conformance.shift import (
+    LATER,
+    VERSIONS,
+    Talk,
+    accept,
+    chat_state,
+    end,
+    is_picture,
+    on_shift,
+    request_url,
+    role_of,
+    share,
+    status,
+    talking,
+    text,
+)
+from consumer import signed_up
 from listening import Heard
-from live import ROOT, Live, serving
+from live import Live, serving
 from pictures import picture_size, png_file
 
-VERSIONS = ("1.2.0", "1.1.6", "0.2.22")
-LATER = ("1.2.0", "1.1.6")  # 0.2.22 overwrites `userId`: it cannot name another agent
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -37,83 +45,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@dataclass(frozen=True)
-class Talk:
-    """A conversation that an agent has accepted."""
-
-    id: str
-    agent: SdkAgent
-    consumer: Consumer
-
-
-@asynccontextmanager
-async def on_shift(version: str, live: Live, who: str = "AGENT") -> AsyncIterator[SdkAgent]:
-    """A brand user who is online and subscribed to what concerns it, and goes offline at the end."""
-    async with signed_in(version, live, who) as agent:
-        await agent.call("subscribeExConversations", {"agentIds": [agent.agent_id], "convState": ["OPEN"]})
-        await agent.call("subscribeRoutingTasks", {})
-        answer = await agent.call("setAgentState", {"availability": "ONLINE"})
-        assert answer == "Agent state updated successfully"
-        yield agent
-        await agent.call("setAgentState", {"availability": "OFFLINE"})
-
-
-async def accept(agent: SdkAgent, conversation_id: str, *, since: int = 0) -> Heard:
-    """Take the ring for that conversation; its details once the agent is assigned."""
-    ring_id = await agent.is_rung(conversation_id, since=since)
-    answer = await agent.call("updateRingState", {"ringId": ring_id, "ringState": "ACCEPTED"})
-    assert answer == "Ring state updated successfully"
-
-    def mine(change: Heard) -> bool:
-        return change["type"] == "UPSERT" and role_of(change, agent.agent_id) == "ASSIGNED_AGENT"
-
-    return await agent.sees(conversation_id, "itself assigned", mine, since=since)
-
-
-def role_of(change: Heard, participant_id: str) -> str | None:
-    """The role of a participant, as the SDK shows it: a list, agents by their UUID."""
-    participants = change["result"]["conversationDetails"]["participants"]
-    return next((p["role"] for p in participants if p["id"] == participant_id), None)
-
-
-@asynccontextmanager
-async def talking(version: str, live: Live, *, skill_id: str = "-1") -> AsyncIterator[Talk]:
-    """An agent and a consumer in a conversation, closed at the end."""
-    async with signed_up(live) as consumer, on_shift(version, live) as agent:
-        conversation_id = await consumer.open_conversation(skill_id=skill_id)
-        await accept(agent, conversation_id)
-        await agent.call("subscribeMessagingEvents", {"dialogId": conversation_id})
-        yield Talk(conversation_id, agent, consumer)
-        await end(consumer, conversation_id)
-
-
-async def end(consumer: Consumer, conversation_id: str) -> None:
-    """Close the conversation if it is still open."""
-    field = {"field": "ConversationStateField", "conversationState": "CLOSE"}
-    body = {"conversationId": conversation_id, "conversationField": field}
-    try:
-        await consumer.ask("cm.UpdateConversationField", body)
-    except Refused as refusal:
-        if refusal.code != 400:
-            raise
-
-
-def text(words: str) -> Any:
-    return lambda change: change["event"].get("message") == words
-
-
-def status(name: str, sequence: int) -> Any:
-    return lambda c: c["event"].get("status") == name and sequence in c["event"]["sequenceList"]
-
-
-def chat_state(name: str) -> Any:
-    return lambda change: change["event"].get("chatState") == name
-
-
-def is_picture(change: Heard) -> bool:
-    return bool(change["event"].get("contentType") == "hosted/file")
 
 
 # --- the session ---
@@ -235,30 +166,6 @@ async def test_an_agent_gets_the_consumers_profile(version: str, live: Live) -> 
 # --- files ---
 
 
-async def request_url(agent: SdkAgent, version: str, way: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Ask for a URL as that version can: 0.2.22 has no functions for files."""
-    if version == "0.2.22":
-        answer = await agent.call("request", f".ams.ms.GenerateURLFor{way}File", body)
-    else:
-        answer = await agent.call(f"generateURLFor{way}File", body)
-    assert set(answer["queryParams"]) == {"temp_url_sig", "temp_url_expires"}
-    return dict(answer)
-
-
-async def share(
-    agent: SdkAgent, version: str, consumer: Consumer, conversation_id: str, picture: Path
-) -> str:
-    claim = {"fileSize": picture.stat().st_size, "fileType": "PNG"}
-    slot = await request_url(agent, version, "Upload", claim)
-    put = await agent.call("put", consumer.storage_url(slot), str(picture))
-    assert put["status"] == 201, put
-    message = {"caption": "noise", "relativePath": slot["relativePath"], "fileType": "PNG"}
-    await agent.publish(
-        conversation_id, {"type": "ContentEvent", "contentType": "hosted/file", "message": message}
-    )
-    return str(slot["relativePath"])
-
-
 async def test_an_agent_and_a_consumer_share_pictures(version: str, live: Live, tmp_path: Path) -> None:
     async with talking(version, live) as talk:
         path = await talk.consumer.share(talk.id, png_file(tmp_path, 64, 48, seed=1), "mine")
@@ -360,76 +267,3 @@ def suggested_agents(change: Heard) -> list[str]:
     dialogs = change["result"]["conversationDetails"]["dialogs"]
     everybody = (participant for dialog in dialogs for participant in dialog["participantsDetails"])
     return [participant["id"] for participant in everybody if participant["state"] == "SUGGESTED"]
-
-
-# --- bots ---
-
-
-async def test_a_bot_joins_as_manager_sends_a_picture_and_leaves(
-    version: str, live: Live, tmp_path: Path
-) -> None:
-    async with talking(version, live) as talk, signed_in(version, live, "BOT") as bot:
-        await bot.call("subscribeExConversations", {"convState": ["OPEN"]})
-        await bot.sees(talk.id, "the conversation", lambda c: c["type"] == "UPSERT")
-        join = {"field": "ParticipantsChange", "type": "ADD", "role": "MANAGER"}
-        assert await bot.change(talk.id, join) == "OK Agent added successfully"
-        await bot.sees(talk.id, "itself manager", lambda c: role_of(c, bot.agent_id) == "MANAGER")
-        await bot.say(talk.id, "look at this")
-        heard = await talk.consumer.hears_event("the bot", text("look at this"))
-        assert heard["originatorMetadata"]["role"] == "MANAGER"
-        path = await share(bot, version, talk.consumer, talk.id, png_file(tmp_path, 90, 30))
-        await talk.consumer.hears_event("the bot's picture", is_picture)
-        assert picture_size((await talk.consumer.fetch(path))[1]) == (90, 30)
-
-        await talk.consumer.say(talk.id, "nice")
-        await bot.hears_event("the consumer, without a subscription", text("nice"))
-        go = {"field": "ParticipantsChange", "type": "REMOVE", "role": "MANAGER"}
-        assert await bot.change(talk.id, go) == "OK Agent removed successfully"
-        with pytest.raises(SdkRefused, match="Agent does not exist in conversation"):
-            await bot.change(talk.id, go)
-
-
-async def test_a_plain_agent_may_not_join_as_manager(version: str, live: Live) -> None:
-    async with signed_up(live) as consumer, signed_in(version, live) as agent:
-        conversation_id = await consumer.open_conversation()
-        with pytest.raises(SdkRefused) as refusal:
-            await agent.change(
-                conversation_id, {"field": "ParticipantsChange", "type": "ADD", "role": "MANAGER"}
-            )
-        assert refusal.value.code == 403
-        await end(consumer, conversation_id)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_our_example_bot_sends_a_picture_to_every_open_conversation(
-    version: str, live: Live, tmp_path: Path
-) -> None:
-    async with signed_up(live) as early, signed_up(live) as late:
-        conversations = {early: await early.open_conversation()}
-        async with example_bot(version, live, tmp_path):
-            conversations[late] = await late.open_conversation()
-            for consumer, conversation_id in conversations.items():
-                heard = await consumer.hears_event("a picture", is_picture)
-                assert heard["originatorMetadata"]["role"] == "MANAGER"
-                type_, data = await consumer.fetch(heard["event"]["message"]["relativePath"])
-                assert (type_, picture_size(data)) == ("image/jpeg", (480, 360))
-                await end(consumer, conversation_id)
-
-
-@asynccontextmanager
-async def example_bot(version: str, live: Live, folder: Path) -> AsyncIterator[None]:
-    """`examples/bots/picture-bot.js` as it stands, beside that version of the SDK."""
-    shutil.copy(ROOT / "examples/bots/picture-bot.js", folder)
-    (folder / "node_modules").mkdir()
-    (folder / "node_modules/node-agent-sdk").symlink_to(JS / "node_modules" / f"node-agent-sdk-{version}")
-    bot = await asyncio.create_subprocess_exec(
-        "node", "--no-deprecation", "picture-bot.js", str(ROOT / "examples/pictures/cat.jpg"),
-        cwd=folder, env=live.shell_env,
-    )  # fmt: skip
-    try:
-        yield
-        assert bot.returncode is None, "the bot ended by itself"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            bot.terminate()
-        await bot.wait()
