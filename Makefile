@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN   := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help serve test lint types docs bench fault fuzz lock clean
+.PHONY: help serve test lint types docs cover bench fault fuzz lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,11 @@ docs: $(STAMP) ## make the pages that come from tables, and run the examples in 
 	$(BIN)/python scripts/make_docs.py
 	@scripts/install-test-deps
 	$(BIN)/pytest tests/docs
+
+cover: $(STAMP) ## branch coverage of what must be covered wholly: rules, models, the wire, peer
+	$(BIN)/coverage run -m pytest -q tests/unit tests/protocol
+	$(BIN)/coverage report --fail-under=100 \
+	    --include='src/talkwire/*/rules.py,src/talkwire/*/model.py,src/talkwire/protocol/*,src/talkwire/gateway/peer.py'
 
 bench: $(STAMP) ## the figures of docs/benchmarks.md, on this machine
 	PYTHONPATH=tests $(BIN)/python -m bench
