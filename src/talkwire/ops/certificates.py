@@ -62,7 +62,7 @@ def ensure_certificates(folder: Path, names: Sequence[str], now: datetime) -> Ce
     """
     files = CertificateFiles(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority = _load(files.authority)
+    authority = load_certificate(files.authority)
     if (
         authority is None
         or not files.authority_key.exists()
@@ -86,6 +86,14 @@ def local_names(host: str) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
+def load_certificate(path: Path) -> x509.Certificate | None:
+    """The first certificate of a PEM file; None when there is none to read."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """A TLS 1.2+ context for a listener. Raises OSError or ssl.SSLError when the files are no pair."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -94,16 +102,9 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def _load(path: Path) -> x509.Certificate | None:
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
 def _serves(files: CertificateFiles, names: Sequence[str], now: datetime) -> bool:
     """Whether the certificate there is ours, covers the names and lasts."""
-    certificate, authority = _load(files.certificate), _load(files.authority)
+    certificate, authority = load_certificate(files.certificate), load_certificate(files.authority)
     if certificate is None or authority is None or not files.key.exists():
         return False
     if certificate.not_valid_after_utc - now < RENEW_BEFORE or certificate.issuer != authority.subject:

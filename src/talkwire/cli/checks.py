@@ -1,0 +1,187 @@
+"""What the doctor looks at. Each check only looks: nothing is made, opened or repaired for good."""
+
+import asyncio
+import fcntl
+import os
+import platform
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from talkwire.cli.failures import CannotStart, reason_of
+from talkwire.cli.ground import open_port, with_demo_port
+from talkwire.settings import MIB, Settings
+
+ENOUGH_FILES = 16_384  # 10,000 sockets, and room for uploads
+SLOW_FSYNC_MS = 20.0
+FEW_FREE_BYTES = 1024 * MIB
+DATABASE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do about it."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    says: str
+
+
+def _program(settings: Settings) -> Iterator[Finding]:
+    says = f"talkwire {version('talkwire')}, Python {platform.python_version()}, {platform.system()}"
+    yield Finding("program", "ok", says)
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    for name, path in (
+        ("data folder", settings.storage.data_path),
+        ("keys folder", settings.storage.keys_path),
+    ):
+        yield _folder(name, path)
+
+
+def _folder(name: str, path: Path) -> Finding:
+    place = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not place.is_dir():
+        return Finding(name, "fail", f"{place} is not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding(name, "fail", f"{place} is not writable")
+    free = shutil.disk_usage(place).free
+    says = f"{path}, {free // MIB} MiB free" + ("" if path.exists() else ", made on first start")
+    if path.exists() and path.stat().st_mode & 0o077:
+        return Finding(name, "warn", f"{says}, readable by others (the server makes it 0700)")
+    return Finding(name, "ok" if free > FEW_FREE_BYTES else "warn", says)
+
+
+def _fsync(settings: Settings) -> Iterator[Finding]:
+    """Every answered publish waits for one of these."""
+    path = settings.storage.data_path
+    place = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not os.access(place, os.W_OK):
+        return
+    taken: list[float] = []
+    with tempfile.TemporaryFile(dir=place) as file:
+        for _ in range(30):
+            file.write(b"\0" * 4096)
+            file.flush()
+            started = time.perf_counter()
+            os.fsync(file.fileno())
+            taken.append((time.perf_counter() - started) * 1000)
+    median, worst = statistics.median(taken), max(taken)
+    says = f"median {median:.2f} ms, worst {worst:.2f} ms"
+    if median > SLOW_FSYNC_MS:
+        yield Finding("fsync", "warn", f"{says}: every acknowledged message waits for one; use a faster disk")
+    else:
+        yield Finding("fsync", "ok", says)
+
+
+def _open_files(settings: Settings) -> Iterator[Finding]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= ENOUGH_FILES:
+        yield Finding("open files", "ok", f"{soft} now, the server raises it to {_limit(hard)}")
+    else:
+        yield Finding("open files", "warn", f"{hard} at most, one per socket: raise `ulimit -Hn`")
+
+
+def _limit(number: int) -> str:
+    return "what the system allows" if number == resource.RLIM_INFINITY else str(number)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    running = holder_of(settings.storage.data_path)
+    if running:
+        yield Finding("server", "ok", f"process {running} runs on this data folder")
+    listen = with_demo_port(settings).listen
+    for flag, port in (("--port", listen.port), ("--http-port", listen.http_port)):
+        if port is None:
+            continue
+        name = f"port {port}"
+        try:
+            for opened in open_port(listen.host, port, flag):
+                opened.close()
+        except CannotStart as error:
+            yield Finding(name, "ok" if running else "fail", "in use" if running else error.message)
+        else:
+            yield Finding(name, "ok", f"free on {listen.host}")
+
+
+def holder_of(data: Path) -> str:
+    """The process that serves this data now; empty when none does."""
+    try:
+        with (data / "server.lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(32).decode("ascii", "replace").strip() or "unknown"
+    except OSError:
+        return ""
+    return ""
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    url = settings.storage.database_url
+    if url:
+        yield asyncio.run(_postgres(url))
+        return
+    files = sorted(settings.storage.data_path.glob("*.db"))
+    size = sum(file.stat().st_size for file in files)
+    says = f"{size // MIB} MiB" if files else "made on first start"
+    yield Finding("database", "ok", f"SQLite in the data folder, {says}")
+
+
+async def _postgres(url: str) -> Finding:
+    import asyncpg  # noqa: PLC0415 -- only who has PostgreSQL needs it
+
+    try:
+        connection = await asyncpg.connect(url, timeout=DATABASE_SECONDS)
+    except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
+        said = reason_of(error) if isinstance(error, OSError) else type(error).__name__
+        return Finding("database", "fail", f"PostgreSQL does not let us in: {said}")
+    try:
+        return Finding("database", "ok", f"PostgreSQL {connection.get_server_version().major}")
+    finally:
+        await connection.close(timeout=DATABASE_SECONDS)
+
+
+def _certificate(settings: Settings) -> Iterator[Finding]:
+    from talkwire.ops.certificates import load_certificate  # noqa: PLC0415 -- the help needs no X.509
+
+    listen = settings.listen
+    own = settings.storage.data_path / "tls" / "server.pem"
+    path = Path(listen.tls_cert_file).expanduser() if listen.tls_cert_file else own
+    certificate = load_certificate(path)
+    if certificate is None and listen.tls_cert_file:
+        yield Finding("certificate", "fail", f"{path}: no certificate can be read there")
+    elif certificate is None:
+        yield Finding("certificate", "ok", "from a local authority, made on first start")
+    else:
+        days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
+        says = f"{path}, valid for {days} days"
+        soon = days < 14  # noqa: PLR2004 -- two weeks to act
+        yield Finding("certificate", "fail" if days < 0 else "warn" if soon else "ok", says)
+
+
+def _demo(settings: Settings) -> Iterator[Finding]:
+    told = settings.storage.data_path / "demo.env"
+    if told.exists():
+        yield Finding("demo", "ok", f"a demo brand; its addresses as of the last start: . {told}")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _program,
+    _folders,
+    _fsync,
+    _open_files,
+    _ports,
+    _database,
+    _certificate,
+    _demo,
+)
