@@ -15,6 +15,7 @@ from talkwire.kernel.errors import StorageFull, Unavailable
 
 BUSY_TIMEOUT_SECONDS = 5.0
 CACHED_STATEMENTS = 512
+CACHE_KIB = 32_768
 
 _PARAMETER = re.compile(r"\$(\d+)")
 
@@ -50,6 +51,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         if sys.platform == "darwin":
             connection.execute("PRAGMA fullfsync = 1")

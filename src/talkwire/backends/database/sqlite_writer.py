@@ -34,6 +34,8 @@ class SqliteTransaction:
         return max(self._execute(sql, args).rowcount, 0)
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        if "dialogs" in sql:
+            self._log.forget()
         try:
             self._connection.executemany(rewrite(sql), rows)
         except sqlite3.IntegrityError as error:
@@ -46,7 +48,13 @@ class SqliteTransaction:
         """What `append` does, for the writer itself."""
         self._log.append(entries)
 
+    def forget(self) -> None:
+        """Something was rolled back."""
+        self._log.forget()
+
     def _execute(self, sql: str, args: tuple[object, ...]) -> sqlite3.Cursor:
+        if "dialogs" in sql and not sql.startswith("SELECT"):
+            self._log.forget()
         try:
             return self._connection.execute(rewrite(sql), args)
         except sqlite3.IntegrityError as error:
@@ -129,6 +137,7 @@ class SqliteWriter:
             if hits_everyone(error) or not self._connection.in_transaction:
                 raise
             work.error = error
+            self._transaction.forget()
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
@@ -148,6 +157,7 @@ class SqliteWriter:
             fail(batch, Unavailable("The event could not be written."))
 
     def _roll_back(self) -> None:
+        self._transaction.forget()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
