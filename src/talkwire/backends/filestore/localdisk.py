@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -85,7 +85,7 @@ class LocalDisk:
     async def size(self, key: str) -> int:
         return (await self._run_on_object(os.stat, self._place(key))).st_size
 
-    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         reader = _Reader(self._place(key), start, length)
         try:
             while chunk := await self._run_on_object(reader.read):

@@ -1,6 +1,6 @@
 """The file store port: objects by key, written aside and published whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple, Protocol
 
 
@@ -34,8 +34,8 @@ class FileStore(Protocol):
         """Size in bytes. Raises ObjectMissing."""
         ...
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start`, in chunks. Raises ObjectMissing at the first step."""
+    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes from `start`, in chunks. Raises ObjectMissing at the first step. Close it when done."""
         ...
 
     async def delete(self, key: str) -> None:

@@ -1,0 +1,76 @@
+"""The register of hosted files: rows in the database, the ones in use in memory.
+
+What is in memory may lack what another node added a moment ago: whoever is about to refuse looks again
+with `fresh=True`.
+"""
+
+from collections import OrderedDict
+
+import msgspec
+
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.files import store
+from talkwire.files.model import RECENT_PUBLICATIONS, FileState, HostedFile, Publication, PublishedIn
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.ids import AccountId, ParticipantId
+
+MAX_AGE_MS = 10_000
+_CAPACITY = 50_000
+
+
+class FileRegister:
+    """Finds files by account and relative path."""
+
+    def __init__(self, database: Database, clock: Clock, capacity: int = _CAPACITY) -> None:
+        self._database = database
+        self._clock = clock
+        self._capacity = capacity
+        self._held: OrderedDict[tuple[AccountId, str], tuple[HostedFile, int]] = OrderedDict()
+
+    async def find(
+        self, account_id: AccountId, relative_path: str, *, fresh: bool = False
+    ) -> HostedFile | None:
+        held = None if fresh else self._held.get((account_id, relative_path))
+        now_ms = self._clock.now_ms()
+        if held is not None and 0 <= now_ms - held[1] < MAX_AGE_MS:
+            return held[0]
+        file = await store.find_file(self._database, account_id, relative_path)
+        if file is not None:
+            self._hold(file, now_ms)
+        return file
+
+    async def enter(self, file: HostedFile) -> HostedFile:
+        """Make the row of a received file; the row that stands then, which may be an earlier PUT's."""
+
+        async def unit(tx: Transaction) -> HostedFile:
+            return await store.insert_file(tx, file)
+
+        entered = await self._database.write(unit)
+        if entered is file:
+            self._hold(file, self._clock.now_ms())
+        return entered
+
+    def show(self, publication: Publication, *, is_public: bool) -> None:
+        """Take note that a publication was committed."""
+        key = (publication.account_id, publication.file.relative_path)
+        held = self._held.get(key)
+        if held is None:
+            return
+        file, at_ms = held
+        shown = PublishedIn(publication.conversation_id, is_public)
+        rest = tuple(earlier for earlier in file.published_in if earlier != shown)
+        changed = msgspec.structs.replace(
+            file, state=FileState.PUBLISHED, published_in=(shown, *rest)[:RECENT_PUBLICATIONS]
+        )
+        self._held[key] = (changed, at_ms)
+
+    async def list_shown_to(self, file: HostedFile, participant_id: ParticipantId) -> list[PublishedIn]:
+        """As `published_in`, complete for one participant."""
+        return await store.list_shown_to(self._database, file.account_id, file.relative_path, participant_id)
+
+    def _hold(self, file: HostedFile, now_ms: int) -> None:
+        key = (file.account_id, file.relative_path)
+        self._held[key] = (file, now_ms)
+        self._held.move_to_end(key)
+        if len(self._held) > self._capacity:
+            self._held.popitem(last=False)

@@ -1,0 +1,80 @@
+"""How many unspent upload slots each uploader holds, and how many uploads are under way. In memory.
+
+A slot needs no row: its path says who may upload what kind of file, and the signature that we said so. What
+is counted here only keeps one uploader from hoarding; after a restart, or on another node, the count
+begins anew. See docs/decisions/0020-upload-slots-need-no-row.md.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from talkwire.files.errors import TooManySlots, TooManyUploads
+from talkwire.files.model import FileLimits, Uploader
+from talkwire.kernel.ids import AccountId, ParticipantId
+
+_SWEEP_FROM = 10_000
+
+
+class SlotBook:
+    """The unspent, unexpired slots of each uploader: a few numbers each."""
+
+    def __init__(self, limits: FileLimits) -> None:
+        self._limits = limits
+        self._life_ms = limits.slot_seconds * 1000
+        self._opened: dict[tuple[AccountId, ParticipantId], list[int]] = {}
+        self._sweep_at = _SWEEP_FROM
+
+    def open(
+        self, account_id: AccountId, uploader_id: ParticipantId, uploader: Uploader, now_ms: int
+    ) -> None:
+        """Count a new slot, opened now. Raises TooManySlots with the wait until the oldest expires."""
+        opened = self._opened.setdefault((account_id, uploader_id), [])
+        self._forget_expired(opened, now_ms)
+        limit = self._limits.max_slots(uploader)
+        if len(opened) >= limit:
+            raise TooManySlots(limit, -((now_ms - opened[0] - self._life_ms) // 1000))
+        opened.append(now_ms)
+        if len(self._opened) > self._sweep_at:
+            self._sweep(now_ms)
+
+    def spend(self, account_id: AccountId, uploader_id: ParticipantId, opened_at_ms: int) -> None:
+        """Give back the place of a slot that was used. Unknown is fine: opened before a restart."""
+        opened = self._opened.get((account_id, uploader_id))
+        if opened and opened_at_ms in opened:  # slots of the same millisecond are alike
+            opened.remove(opened_at_ms)
+
+    def _forget_expired(self, opened: list[int], now_ms: int) -> None:
+        alive = next((i for i, at_ms in enumerate(opened) if now_ms - at_ms < self._life_ms), len(opened))
+        del opened[:alive]
+
+    def _sweep(self, now_ms: int) -> None:
+        """Drop who holds nothing; rarely enough to cost each slot next to nothing."""
+        for opened in self._opened.values():
+            self._forget_expired(opened, now_ms)
+        self._opened = {who: opened for who, opened in self._opened.items() if opened}
+        self._sweep_at = max(_SWEEP_FROM, 2 * len(self._opened))
+
+
+class UploadsUnderWay:
+    """A bound on PUTs at once: in all, and under one slot."""
+
+    def __init__(self, limits: FileLimits) -> None:
+        self._limits = limits
+        self._by_path: Counter[str] = Counter()
+        self._all = 0
+
+    @contextmanager
+    def one(self, relative_path: str) -> Iterator[None]:
+        """Hold a place while a file arrives. Raises TooManyUploads."""
+        if self._all >= self._limits.uploads or self._by_path[relative_path] >= self._limits.uploads_per_slot:
+            raise TooManyUploads
+        self._all += 1
+        self._by_path[relative_path] += 1
+        try:
+            yield
+        finally:
+            self._all -= 1
+            self._by_path[relative_path] -= 1
+            if not self._by_path[relative_path]:
+                del self._by_path[relative_path]

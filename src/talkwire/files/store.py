@@ -1,0 +1,196 @@
+"""The SQL of files."""
+
+from collections.abc import Sequence
+
+from talkwire.backends.database.port import Database, Row, Transaction
+from talkwire.files.model import (
+    RECENT_PUBLICATIONS,
+    FileState,
+    HostedFile,
+    Preview,
+    Publication,
+    PublishedIn,
+    Uploader,
+)
+from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
+from talkwire.sanitation.sniff import ImageType
+
+PUBLIC = "ALL"
+"""The audience that consumers belong to."""
+
+_FILE = "account_id, relative_path, object_key, uploader_id, uploader, state, size_bytes, sha256, image_type, received_at"
+
+
+def _file(row: Row, published_in: tuple[PublishedIn, ...] = ()) -> HostedFile:
+    return HostedFile(
+        account_id=AccountId(row["account_id"]),
+        relative_path=row["relative_path"],
+        object_key=row["object_key"],
+        uploader_id=ParticipantId(row["uploader_id"]),
+        uploader=Uploader(row["uploader"]),
+        state=FileState(row["state"]),
+        size_bytes=row["size_bytes"],
+        sha256=row["sha256"],
+        image_type=ImageType(row["image_type"]) if row["image_type"] else None,
+        received_at_ms=row["received_at"],
+        published_in=published_in,
+    )
+
+
+async def insert_file(tx: Transaction, file: HostedFile) -> HostedFile:
+    """Enter a file; gives back the row that stands: this one, or that of an earlier complete PUT."""
+    inserted = await tx.execute(
+        f"INSERT INTO files ({_FILE}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        file.account_id,
+        file.relative_path,
+        file.object_key,
+        file.uploader_id,
+        file.uploader.value,
+        file.state.value,
+        file.size_bytes,
+        file.sha256,
+        file.image_type.value if file.image_type else "",
+        file.received_at_ms,
+    )
+    if inserted:
+        return file
+    rows = await tx.fetch(
+        f"SELECT {_FILE} FROM files WHERE account_id = $1 AND relative_path = $2",
+        file.account_id,
+        file.relative_path,
+    )
+    return _file(rows[0])
+
+
+async def find_file(database: Database, account_id: AccountId, relative_path: str) -> HostedFile | None:
+    rows = await database.read(
+        f"SELECT {_FILE} FROM files WHERE account_id = $1 AND relative_path = $2", account_id, relative_path
+    )
+    if not rows:
+        return None
+    if rows[0]["state"] != FileState.PUBLISHED.value:
+        return _file(rows[0])
+    shown = await database.read(
+        "SELECT conversation_id, audience FROM file_publications WHERE account_id = $1 AND relative_path = $2"
+        f" ORDER BY published_at DESC, dialog_id, sequence DESC LIMIT {RECENT_PUBLICATIONS}",
+        account_id,
+        relative_path,
+    )
+    return _file(rows[0], tuple(_published_in(row) for row in shown))
+
+
+def _published_in(row: Row) -> PublishedIn:
+    return PublishedIn(ConversationId(row["conversation_id"]), row["audience"] == PUBLIC)
+
+
+async def list_shown_to(
+    database: Database, account_id: AccountId, relative_path: str, participant_id: ParticipantId
+) -> list[PublishedIn]:
+    """Where a participant may have been shown a file, for files that were shown very often."""
+    rows = await database.read(
+        "SELECT DISTINCT f.conversation_id, f.audience FROM file_publications f"
+        " JOIN conversation_participants p"
+        " ON p.account_id = f.account_id AND p.conversation_id = f.conversation_id"
+        " WHERE f.account_id = $1 AND f.relative_path = $2 AND p.participant_id = $3 LIMIT 100",
+        account_id,
+        relative_path,
+        participant_id,
+    )
+    return [_published_in(row) for row in rows]
+
+
+async def mark_published(tx: Transaction, publication: Publication, at_ms: int) -> bool:
+    """Move a file on to `published`; False when it may not be shown any more (erased meanwhile)."""
+    moved = await tx.execute(
+        "UPDATE files SET state = 'published', published_at = COALESCE(published_at, $3)"
+        " WHERE account_id = $1 AND relative_path = $2 AND object_key = $4"
+        " AND state IN ('clean', 'published')",
+        publication.account_id,
+        publication.file.relative_path,
+        at_ms,
+        publication.file.object_key,
+    )
+    return moved == 1
+
+
+async def insert_publication(
+    tx: Transaction, publication: Publication, dialog_id: str, sequence: int, audience: str, at_ms: int
+) -> None:
+    await tx.execute(
+        "INSERT INTO file_publications (account_id, relative_path, published_at, dialog_id, sequence,"
+        " conversation_id, audience, publisher_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT DO NOTHING",
+        publication.account_id,
+        publication.file.relative_path,
+        at_ms,
+        dialog_id,
+        sequence,
+        publication.conversation_id,
+        audience,
+        publication.publisher_id,
+    )
+
+
+async def insert_preview(
+    tx: Transaction, account_id: AccountId, relative_path: str, preview: Preview
+) -> None:
+    """The first preview of a file stays: a later publisher may not repaint earlier events."""
+    await tx.execute(
+        "INSERT INTO file_previews (account_id, relative_path, image_type, preview)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        account_id,
+        relative_path,
+        preview.image_type.value,
+        preview.data,
+    )
+
+
+async def list_previews(
+    database: Database, account_id: AccountId, relative_paths: Sequence[str]
+) -> dict[str, Preview]:
+    """Previews by relative path; paths without one are left out. At most some hundred paths at once."""
+    marks = ", ".join(f"${number}" for number in range(2, len(relative_paths) + 2))
+    rows = await database.read(
+        "SELECT relative_path, image_type, preview FROM file_previews"
+        f" WHERE account_id = $1 AND relative_path IN ({marks})",
+        account_id,
+        *relative_paths,
+    )
+    return {
+        row["relative_path"]: Preview(ImageType(row["image_type"]), bytes(row["preview"])) for row in rows
+    }
+
+
+async def list_keys(database: Database, account_id: AccountId) -> list[tuple[bytes, int]]:
+    """Secrets with the moment from which they sign; the newest first."""
+    rows = await database.read(
+        "SELECT secret, signs_from FROM temp_url_keys WHERE account_id = $1 ORDER BY number DESC", account_id
+    )
+    return [(row["secret"].encode(), row["signs_from"]) for row in rows]
+
+
+async def insert_first_key(tx: Transaction, account_id: AccountId, secret: str, now_ms: int) -> None:
+    """Give an account its first key, unless it has one."""
+    await tx.execute(
+        "INSERT INTO temp_url_keys (account_id, number, secret, signs_from)"
+        " SELECT $1, 1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM temp_url_keys WHERE account_id = $1)",
+        account_id,
+        secret,
+        now_ms,
+    )
+
+
+async def rotate_key(tx: Transaction, account_id: AccountId, secret: str, signs_from_ms: int) -> None:
+    """Add a key and keep one of the older ones, so that no URL in flight dies."""
+    rows = await tx.fetch(
+        "SELECT COALESCE(MAX(number), 0) AS newest FROM temp_url_keys WHERE account_id = $1", account_id
+    )
+    newest = rows[0]["newest"]
+    await tx.execute("DELETE FROM temp_url_keys WHERE account_id = $1 AND number < $2", account_id, newest)
+    await tx.execute(
+        "INSERT INTO temp_url_keys (account_id, number, secret, signs_from) VALUES ($1, $2, $3, $4)",
+        account_id,
+        newest + 1,
+        secret,
+        signs_from_ms,
+    )
