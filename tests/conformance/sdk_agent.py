@@ -139,7 +139,7 @@ class SdkAgent:
 
 @asynccontextmanager
 async def signed_in(version: str, live: Live, who: str = "AGENT", **conf: Any) -> AsyncIterator[SdkAgent]:
-    """The demo's agent (`AGENT`), bot (`BOT`) or administrator (`ADMIN`) on that version of the SDK, connected."""
+    """The demo's `AGENT`, `AGENT2`, `MANAGER`, `BOT` or `ADMIN` on that version of the SDK, connected."""
     prefix = "LP" if who == "ADMIN" else f"LP_{who}"
     conf = {
         "accountId": live.account,

@@ -224,7 +224,7 @@ async def taken_over(talk: Talk, other: SdkAgent, since: int) -> None:
 
 async def test_an_agent_transfers_to_a_skill(version: str, live: Live) -> None:
     skill_id = await a_skill(live)
-    async with talking(version, live) as talk, on_shift(version, live, "BOT") as other:
+    async with talking(version, live) as talk, on_shift(version, live, "AGENT2") as other:
         since = len(talk.agent.ears.all)
         answer = await talk.agent.change(
             talk.id, LEAVE, {"field": "Skill", "type": "UPDATE", "skill": skill_id}
@@ -237,7 +237,7 @@ async def test_an_agent_transfers_to_a_skill(version: str, live: Live) -> None:
 
 
 async def test_an_agent_gives_a_conversation_back_to_the_queue(version: str, live: Live) -> None:
-    async with talking(version, live) as talk, on_shift(version, live, "BOT") as other:
+    async with talking(version, live) as talk, on_shift(version, live, "AGENT2") as other:
         since = len(talk.agent.ears.all)
         assert await talk.agent.change(talk.id, LEAVE) == "OK Agent removed successfully"
         await taken_over(talk, other, since)
@@ -246,8 +246,12 @@ async def test_an_agent_gives_a_conversation_back_to_the_queue(version: str, liv
 @pytest.mark.parametrize("version", LATER)
 async def test_an_agent_transfers_to_another_agent(version: str, live: Live) -> None:
     skill_id = await a_skill(live)
-    async with talking(version, live) as talk, on_shift(version, live, "BOT") as other:
-        await other.call("subscribeExConversations", {"convState": ["OPEN"]})  # a bot profile sees all
+    async with (
+        talking(version, live) as talk,
+        on_shift(version, live, "AGENT2") as other,
+        signed_in(version, live, "BOT") as watcher,  # a bot profile sees every conversation
+    ):
+        await watcher.call("subscribeExConversations", {"convState": ["OPEN"]})
         since = len(talk.agent.ears.all)
         suggest = {"field": "ParticipantsChange", "type": "SUGGEST", "role": "ASSIGNED_AGENT"}
         answer = await talk.agent.change(
@@ -257,13 +261,13 @@ async def test_an_agent_transfers_to_another_agent(version: str, live: Live) -> 
             {"field": "Skill", "type": "UPDATE", "skill": skill_id},
         )
         assert answer == "OK Agent removed successfully"
-        suggested = await other.sees(talk.id, "itself suggested", lambda c: bool(suggested_agents(c)))
+        suggested = await watcher.sees(talk.id, "a suggestion", lambda c: other.old_id in suggested_agents(c))
         assert role_of(suggested, other.agent_id) is None, "suggested is not yet a participant"
         await taken_over(talk, other, since)
 
 
 def suggested_agents(change: Heard) -> list[str]:
-    """Who is suggested in any dialog of the conversation."""
+    """Who is suggested in any dialog of the conversation, by old id: the SDK knows no other for them."""
     dialogs = change["result"]["conversationDetails"]["dialogs"]
     everybody = (participant for dialog in dialogs for participant in dialog["participantsDetails"])
     return [participant["id"] for participant in everybody if participant["state"] == "SUGGESTED"]
