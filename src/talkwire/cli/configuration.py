@@ -67,7 +67,7 @@ def load(
 def _rows() -> Iterator[SettingRow]:
     for section in msgspec.structs.fields(Settings):
         for field in msgspec.structs.fields(section.type):
-            described = next(arg for arg in get_args(field.type) if isinstance(arg, msgspec.Meta))
+            described = next(arg for arg in get_args(field.type) if getattr(arg, "description", None))
             yield SettingRow(
                 section=section.name,
                 name=field.name,

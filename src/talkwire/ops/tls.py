@@ -19,7 +19,7 @@ class Tls:
         self._certificate, self._key = certificate, key
         self.own = own
         self._names = names
-        self._read_at = certificate.stat().st_mtime_ns
+        self.read_at = certificate.stat().st_mtime_ns
         self.context: ssl.SSLContext = server_context(certificate, key)
 
     @classmethod
@@ -38,9 +38,9 @@ class Tls:
         if self.own is not None:
             ensure_certificates(self.own.folder, self._names, datetime.now(UTC))
         changed_at = self._certificate.stat().st_mtime_ns
-        if changed_at != self._read_at:
+        if changed_at != self.read_at:
             self.context.load_cert_chain(self._certificate, self._key)
-            self._read_at = changed_at
+            self.read_at = changed_at
             log.info("certificate read anew", file=str(self._certificate))
 
     def job(self) -> Job:
