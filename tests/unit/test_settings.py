@@ -59,7 +59,7 @@ def test_what_makes_no_sense_in_the_environment_is_named(environment: dict[str, 
     ("text", "complaint"),
     [
         ("[listen]\nprot = 1\n", r"unknown setting prot in \[listen\] \(did you mean port\?\)"),
-        ("[lisen]\nport = 1\n", r"unknown section \[listen\] \(did you mean listen\?\)"),
+        ("[lisen]\nport = 1\n", r"unknown section \[lisen\] \(did you mean listen\?\)"),
         ("listen = 1\n", r"write \[listen\]"),
         ("[listen\n", "not TOML"),
     ],
@@ -121,4 +121,4 @@ def test_keys_lie_beside_the_data_unless_told_otherwise(tmp_path: Path) -> None:
     ],
 )
 def test_clients_are_told_an_address_that_they_can_reach(listen: dict[str, object], advertised: str) -> None:
-    assert loaded(**listen).listen.advertised == advertised
+    assert load(None, {}, listen).listen.advertised == advertised
