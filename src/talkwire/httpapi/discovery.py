@@ -1,0 +1,99 @@
+"""Service discovery: where the services of a brand are. Source: docs/protocol.md 2."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from talkwire.accounts import domains
+from talkwire.accounts.errors import AccountUnknown, ServiceUnknown
+from talkwire.accounts.rules import check_host
+from talkwire.accounts.service import Accounts
+from talkwire.httpapi.authorization import account_of
+from talkwire.httpapi.bodies import answer, script
+from talkwire.kernel.errors import TalkwireError
+from talkwire.kernel.ids import AccountId
+from talkwire.protocol.status import STATUS
+
+HTTPS_PORT = 443
+
+
+@dataclass(frozen=True)
+class BaseHost:
+    """What clients are told to dial, with `https://` or `wss://` before it.
+
+    `public_host` when it is configured; otherwise the host the client itself named. Whoever asks without
+    TLS gets `tls_port` in place of the plain port (0: the Host header as it is).
+    """
+
+    public_host: str = ""
+    tls_port: int = 0
+
+    def of(self, request: web.Request) -> str:
+        """`host` or `host:port`. Raises HostNotAllowed."""
+        if self.public_host:
+            return self.public_host
+        host = check_host(request.headers.get("Host", ""))
+        if request.secure or not self.tls_port:
+            return host
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        return name if self.tls_port == HTTPS_PORT else f"{name}:{self.tls_port}"
+
+
+def routes(accounts: Accounts, base_host: BaseHost) -> list[web.RouteDef]:
+    """All five URL forms, each under both prefixes."""
+
+    async def base_uris(request: web.Request) -> web.Response:
+        """`baseURI.json`, `baseURI`: one service, or all of them."""
+        return answer(await _look_up(request, accounts, base_host))
+
+    async def jsonp(request: web.Request) -> web.Response:
+        """`baseURI.lpCsds`: the same as a script; a failure is a script too, or no page would hear of it."""
+        try:
+            body = _result_set(await _look_up(request, accounts, base_host))
+        except TalkwireError as error:
+            status = STATUS[error.kind]
+            body = {"lpCallError": {"code": status.code, "id": str(status.code), "reason": str(error)}}
+        return script(request.query.get("cb", ""), {"ResultSet": body})
+
+    found = []
+    for prefix in ("/api/account/{account_id}/service", "/csdr/account/{account_id}/service"):
+        for service in ("", "/{service}"):
+            found += [
+                web.get(f"{prefix}{service}/baseURI.json", base_uris),
+                web.get(f"{prefix}{service}/baseURI", base_uris),
+                web.get(f"{prefix}{service}/baseURI.lpCsds", jsonp),
+            ]
+    return found
+
+
+async def _look_up(request: web.Request, accounts: Accounts, base_host: BaseHost) -> dict[str, Any]:
+    account_id = account_of(request)
+    if await accounts.find(account_id) is None:
+        raise AccountUnknown
+    host = base_host.of(request)
+    service = request.match_info.get("service")
+    if service is not None:
+        return domains.base_uri(account_id, service, host)
+    return _all(account_id, host, request.query.get("service"))
+
+
+def _all(account_id: AccountId, host: str, service: str | None) -> dict[str, Any]:
+    """COMPAT: with `service=` a third-party client expects that entry's members at the top level."""
+    uris = {"baseURIs": domains.base_uris(account_id, host)}
+    if not service:
+        return uris
+    try:
+        return {**uris, **domains.base_uri(account_id, service, host)}
+    except ServiceUnknown:
+        return uris
+
+
+def _result_set(found: dict[str, Any]) -> dict[str, Any]:
+    entries = [found] if "service" in found else found["baseURIs"]
+    return {
+        "lpData": [
+            {"lpServer": one["baseURI"], "account": one["account"], "service": one["service"]}
+            for one in entries
+        ]
+    }
