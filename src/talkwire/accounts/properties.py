@@ -33,6 +33,11 @@ DEFAULT_TTR_SECONDS = Property(
     default=600,
     help="Time to response of a new conversation.",
 )
+SURVEY_APP = Property(
+    "messaging.survey.app.installation.id",
+    default="",
+    help="The installed app that asks after the main dialog; without one no survey dialog is opened.",
+)
 
 PROPERTIES: dict[str, Property] = {
     p.name: p
@@ -41,6 +46,7 @@ PROPERTIES: dict[str, Property] = {
         AGENT_FILE_SHARING,
         ONE_OPEN_CONVERSATION,
         DEFAULT_TTR_SECONDS,
+        SURVEY_APP,
     )
 }
 

@@ -74,6 +74,14 @@ class Dialog(msgspec.Struct, frozen=True):
     closed_at_ms: int | None = None
     closed_by: CloseReason | None = None
     closed_cause: str = ""
+    app_install_id: str = ""  # POST_SURVEY: the installed app that asks
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """The survey that an account has, with a fresh id for its dialog."""
+
+    dialog_id: DialogId
+    app_install_id: str
 
 
 class Ttr(msgspec.Struct, frozen=True):

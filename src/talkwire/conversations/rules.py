@@ -21,6 +21,7 @@ from talkwire.conversations.model import (
     ParticipantState,
     Role,
     State,
+    Survey,
     Ttr,
 )
 from talkwire.kernel.ids import ConversationId, DialogId, ParticipantId, SkillId
@@ -119,12 +120,11 @@ def close_dialog(
     now_ms: int,
     *,
     cause: str = "",
-    survey_id: DialogId | None = None,
+    survey: Survey | None = None,
 ) -> Conversation:
     """Close one dialog; with the last open one the conversation ends.
 
-    `survey_id` names the POST_SURVEY dialog that closing MAIN opens, for accounts that have a survey;
-    None for those that have not. Raises ConversationClosed, DialogNotFound, DialogClosed.
+    Closing MAIN opens the POST_SURVEY dialog of accounts that have a `survey`. Raises ConversationClosed, DialogNotFound, DialogClosed.
     Source: docs/protocol.md 5.5, DialogChange; Appendix A16.
     """
     check_open(conversation)
@@ -135,8 +135,8 @@ def close_dialog(
         raise DialogClosed
     done = _closed(dialog, reason, now_ms, cause[:MAX_TEXT_CHARACTERS])
     dialogs = tuple(done if d is dialog else d for d in conversation.dialogs)
-    if dialog.type is DialogType.MAIN and survey_id is not None:
-        dialogs += (Dialog(survey_id, DialogType.POST_SURVEY, created_at_ms=now_ms, updated_at_ms=now_ms),)
+    if dialog.type is DialogType.MAIN and survey is not None:
+        dialogs += (_survey_dialog(survey, now_ms),)
     after = msgspec.structs.replace(conversation, dialogs=dialogs)
     if all(d.state is State.CLOSE for d in dialogs):
         return close(after, reason, now_ms)
@@ -196,6 +196,16 @@ def _closed(dialog: Dialog, reason: CloseReason, now_ms: int, cause: str = "") -
         closed_at_ms=now_ms,
         closed_by=reason,
         closed_cause=cause,
+    )
+
+
+def _survey_dialog(survey: Survey, now_ms: int) -> Dialog:
+    return Dialog(
+        survey.dialog_id,
+        DialogType.POST_SURVEY,
+        created_at_ms=now_ms,
+        updated_at_ms=now_ms,
+        app_install_id=survey.app_install_id,
     )
 
 
