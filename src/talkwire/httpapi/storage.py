@@ -1,0 +1,227 @@
+"""The storage endpoint: PUT and GET by temp URL, answered as OpenStack Swift answers.
+
+The signature is checked before a byte of a body is read. Bodies are streamed: aiohttp's own body limit
+does not apply, the role's does. Every answer can be read by pages of any origin.
+
+Source: docs/protocol.md 9.4; OpenStack Swift, middleware `tempurl`.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from email.utils import formatdate
+from urllib.parse import quote
+
+from aiohttp import web
+
+from talkwire.files.errors import (
+    BodyTooLarge,
+    FileNotFound,
+    TempUrlInvalid,
+    TooManyUploads,
+    UploadTooSlow,
+)
+from talkwire.files.model import HostedFile
+from talkwire.files.storage import FileStorage
+from talkwire.files.temp_urls import SignedPath
+from talkwire.httpapi.cors import allow_any_origin, preflight
+from talkwire.httpapi.ranges import Range, RangeUnsatisfiable, parse_range
+from talkwire.kernel.errors import StorageFull, TalkwireError, TooMany, Unavailable
+
+METHODS = "GET, HEAD, PUT, OPTIONS"
+
+_ANSWERS: tuple[tuple[type[TalkwireError], int, str], ...] = (
+    (TempUrlInvalid, 401, "401 Unauthorized: Temp URL invalid\n"),
+    (FileNotFound, 404, "404 Not Found\n"),
+    (UploadTooSlow, 408, "408 Request Timeout\n"),
+    (BodyTooLarge, 413, "413 Request Entity Too Large\n"),
+    (TooManyUploads, 429, "429 Too Many Requests\n"),
+    (StorageFull, 507, "507 Insufficient Storage\n"),
+    (Unavailable, 503, "503 Service Unavailable\n"),
+)
+"""How each refusal is told, the most special first. Plain text: Swift's clients read the status."""
+
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": "private",
+    "Accept-Ranges": "bytes",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class StorageEndpoint:
+    """One handler per method."""
+
+    def __init__(self, storage: FileStorage) -> None:
+        self._storage = storage
+        self._by_method: dict[str, Handler] = {"PUT": self._put, "GET": self._get, "HEAD": self._get}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Any method, any outcome; our own faults are left to the outer middleware."""
+        if request.method == "OPTIONS":
+            return preflight(request, METHODS)
+        try:
+            handler = self._by_method.get(request.method)
+            if handler is None:
+                raise TempUrlInvalid
+            return await handler(request)
+        except TalkwireError as refusal:
+            return _refused(request, refusal)
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        signed = await self._check(request)
+        if (request.content_length or 0) > self._storage.max_bytes(signed):
+            raise BodyTooLarge(self._storage.max_bytes(signed))
+        await _invite_body(request)
+        try:
+            received = await self._storage.receive(signed, request.content.iter_any())
+        except (web.RequestPayloadError, ConnectionError):
+            # Broken off or malformed: most often there is nobody left to read this.
+            return _plain(400, "400 Bad Request: incomplete body\n", close=True)
+        response = web.Response(status=201, content_type="text/html", charset="UTF-8")
+        response.headers["Etag"] = received.etag
+        response.headers["Last-Modified"] = formatdate(received.received_at_ms // 1000, usegmt=True)
+        allow_any_origin(response.headers)
+        return response
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        signed = await self._check(request)
+        file = await self._storage.get(signed)
+        headers = _headers(request, signed, file)
+        if _is_known(request, file):
+            return web.Response(status=304, headers=headers)
+        try:
+            part = _wanted_part(request, file)
+        except RangeUnsatisfiable:
+            headers["Content-Range"] = f"bytes */{file.size_bytes}"
+            return web.Response(status=416, headers=headers)
+        if part is not None:
+            headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{file.size_bytes}"
+        status = 200 if part is None else 206
+        return await self._send(
+            request,
+            file,
+            part or Range(0, file.size_bytes),
+            web.StreamResponse(status=status, headers=headers),
+        )
+
+    async def _send(
+        self, request: web.Request, file: HostedFile, part: Range, response: web.StreamResponse
+    ) -> web.StreamResponse:
+        """Headers only when the first chunk is in hand: until then a missing object can still be a 404."""
+        response.content_length = part.length
+        response.headers["Content-Type"] = file.content_type
+        if request.method == "HEAD":
+            await response.prepare(request)
+            return response
+        async with aclosing(self._storage.read(file, part.start, part.length)) as chunks:
+            first = await anext(chunks, b"")
+            if len(first) == part.length:
+                return web.Response(status=response.status, headers=response.headers, body=first)
+            await _stream(request, response, first, chunks)
+        return response
+
+    async def _check(self, request: web.Request) -> SignedPath:
+        query = request.query
+        path = "/" + request.rel_url.path.lstrip("/")  # COMPAT: `//v1/…`. Source: docs/protocol.md 9.4
+        return await self._storage.check_url(
+            request.method, path, query.get("temp_url_sig", ""), query.get("temp_url_expires", "")
+        )
+
+
+def routes(storage: FileStorage) -> list[web.RouteDef]:
+    """Everything under the container, with any number of leading slashes."""
+    return [
+        web.route(
+            "*",
+            "/{slashes:/*}v1/AUTH_async-images/{tail:.*}",
+            StorageEndpoint(storage).answer,
+            expect_handler=_leave_expect,
+        )
+    ]
+
+
+async def _leave_expect(request: web.Request) -> None:
+    """Say nothing yet: a body is invited only after its URL was checked."""
+
+
+async def _invite_body(request: web.Request) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+async def _stream(
+    request: web.Request, response: web.StreamResponse, first: bytes, chunks: AsyncGenerator[bytes, None]
+) -> None:
+    """Once headers are out, a fault can only be told by breaking off before the promised length."""
+    try:
+        await response.prepare(request)
+        await response.write(first)
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except (ConnectionError, TalkwireError):
+        if request.transport is not None:
+            request.transport.abort()
+
+
+def _headers(request: web.Request, signed: SignedPath, file: HostedFile) -> dict[str, str]:
+    headers = {
+        **_SAFE,
+        "Etag": file.etag,
+        "Last-Modified": formatdate(file.received_at_ms // 1000, usegmt=True),
+        "Content-Disposition": _disposition(request, signed),
+        "Expires": formatdate(signed.expires, usegmt=True),
+    }
+    allow_any_origin(headers)
+    return headers
+
+
+def _disposition(request: web.Request, signed: SignedPath) -> str:
+    """Source: RFC 6266; parameters `filename` and `inline` as in Swift."""
+    filename = request.query.get("filename", "")
+    if "inline" in request.query:
+        kind = "inline"
+        if not filename:
+            return kind
+    else:
+        kind = "attachment"
+    name = filename or signed.relative_path.rpartition("/")[2]
+    return f"{kind}; filename=\"{quote(name, safe=' /')}\"; filename*=UTF-8''{quote(name)}"
+
+
+def _is_known(request: web.Request, file: HostedFile) -> bool:
+    """Whether the client holds these bytes already (If-None-Match)."""
+    held = request.headers.get("If-None-Match", "")
+    return held == "*" or file.etag in (tag.strip().removeprefix("W/").strip('"') for tag in held.split(","))
+
+
+def _wanted_part(request: web.Request, file: HostedFile) -> Range | None:
+    """The range asked for, unless it was asked of other bytes than these (If-Range)."""
+    asked_of = request.headers.get("If-Range", "").strip('"')
+    if asked_of and asked_of not in {file.etag, formatdate(file.received_at_ms // 1000, usegmt=True)}:
+        return None
+    return parse_range(request.headers.get("Range", ""), file.size_bytes)
+
+
+def _refused(request: web.Request, refusal: TalkwireError) -> web.Response:
+    found = next(((status, text) for kind, status, text in _ANSWERS if isinstance(refusal, kind)), None)
+    if found is None:
+        raise refusal
+    status, text = found
+    response = _plain(status, "" if request.method == "HEAD" else text, close=request.body_exists)
+    if isinstance(refusal, TooMany):
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    return response
+
+
+def _plain(status: int, text: str, *, close: bool) -> web.Response:
+    """With `close`, the connection ends: what is left of the body is read over and thrown away."""
+    response = web.Response(status=status, text=text)
+    allow_any_origin(response.headers)
+    if close:
+        response.force_close()
+    return response
