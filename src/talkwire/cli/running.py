@@ -5,14 +5,15 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
 
-from talkwire.backends.database.port import SchemaTooNew
-from talkwire.cli.failures import CannotStart
+from talkwire.backends.database.port import DatabaseInUse, SchemaTooNew
+from talkwire.cli.failures import CannotStart, reason_of
 from talkwire.cli.ground import BACKLOG, Ground
 from talkwire.kernel.clock import Clock, SystemClock
 from talkwire.kernel.errors import Unavailable
@@ -73,14 +74,20 @@ async def _assemble(settings: Settings, assemble: Assemble) -> Node:
         raise CannotStart(
             f"{settings.storage.data_path} was written by a newer version of talkwire: {error}"
         ) from error
-    except Unavailable as error:
+    except (DatabaseInUse, Unavailable) as error:
         raise CannotStart(f"the database cannot be opened: {error}") from error
 
 
 def _tls(settings: Settings) -> Tls:
     listen = settings.listen
     if listen.tls_cert_file:
-        return Tls.of_files(listen.tls_cert_file, listen.tls_key_file)
+        try:
+            return Tls.of_files(listen.tls_cert_file, listen.tls_key_file)
+        except ssl.SSLError as error:
+            said = error.reason or "it is no PEM, or no pair with its key"
+            raise CannotStart(f"the certificate {listen.tls_cert_file} cannot be used: {said}") from error
+        except OSError as error:
+            raise CannotStart(f"{error.filename}: {reason_of(error)}") from error
     return Tls.of_local_authority(settings.storage.data_path / "tls", listen.host)
 
 

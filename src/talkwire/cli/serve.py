@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import ssl
 from typing import Any
 
 import click
 
 from talkwire.cli.configuration import BadSettings, load
-from talkwire.cli.failures import BadRequest, CannotStart, reason_of
+from talkwire.cli.failures import BadRequest
 from talkwire.cli.ground import take_ground
 from talkwire.ops.tuning import raise_open_files, tune_interpreter
 from talkwire.settings import Settings
@@ -33,21 +32,18 @@ def command(config: str | None, **flags: Any) -> None:
 
 def serve(settings: Settings) -> None:
     """Run a node in this process until it is told to stop. Raises CannotStart."""
-    import uvloop  # noqa: PLC0415 -- what serves is imported when the command line is known to be good
+    os.umask(0o077)
+    tune_interpreter()
+    raise_open_files()
+    ground = take_ground(settings)
+
+    # what serves is imported when it is known that it can: a complaint should not take a second
+    import uvloop  # noqa: PLC0415
 
     from talkwire.assembly import assemble  # noqa: PLC0415
     from talkwire.cli.running import run  # noqa: PLC0415
     from talkwire.ops.logs import configure_logs  # noqa: PLC0415
 
-    os.umask(0o077)
     configure_logs(settings.logs.log_level, settings.logs.log_format)
-    tune_interpreter()
-    raise_open_files()
-    ground = take_ground(settings)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(ground, assemble))
-    except ssl.SSLError as error:
-        raise CannotStart(f"the certificate cannot be used: {error.reason or error}") from error
-    except OSError as error:
-        raise CannotStart(f"{error.filename or 'system'}: {reason_of(error)}") from error
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(ground, assemble))
