@@ -50,3 +50,8 @@ CREATE TABLE rings (
 CREATE INDEX rings_of_conversation ON rings (account_id, conversation_id, created_at);
 CREATE INDEX rings_waiting ON rings (account_id, agent_id) WHERE state = 'WAITING';
 CREATE INDEX rings_by_age ON rings (created_at) WHERE state <> 'WAITING';
+
+CREATE TABLE routing_passes (
+    account_id TEXT NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL
+);

@@ -1,0 +1,145 @@
+"""Which waiting conversation is offered to which agent. Pure.
+
+Urgent before normal, longest wait first, the least loaded agent with the skill, at most three rings of
+one conversation at once. Everybody waiting is given a first ring before anybody is given a second.
+No agent is rung twice in a row for the same conversation: another comes first, or some time passes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from talkwire.conversations.model import Conversation, TtrType
+from talkwire.kernel.ids import ANY_SKILL, ConversationId, ParticipantId, SkillId
+from talkwire.routing.model import MAX_OFFERS, Ring, RingState
+
+
+class Answerer(NamedTuple):
+    """An agent who can be rung now."""
+
+    agent_id: ParticipantId
+    skills: frozenset[SkillId]
+    capacity: int
+    load: int  # conversations held, without rings
+    takes_new: bool  # ONLINE; else OCCUPIED, for transfers only
+
+
+class Situation(NamedTuple):
+    """What an assignment is decided on."""
+
+    waiting: Sequence[Conversation]  # the head of the queue of each skill
+    answerers: Sequence[Answerer]
+    rings: Sequence[Ring]  # of the account, WAITING
+    history: Mapping[ConversationId, Sequence[Ring]]  # of the waiting conversations, oldest first
+    known_skills: frozenset[SkillId]
+    now_ms: int
+    rest_ms: int  # how long one rests who is rung again because nobody else is there
+
+
+class Offer(NamedTuple):
+    conversation: Conversation
+    agent_id: ParticipantId
+    is_transfer: bool = False
+
+
+class Plan(NamedTuple):
+    offers: list[Offer]
+    look_again_ms: int | None  # when somebody who rests now could be rung
+
+
+class _Bench:
+    """The agents, their free places as the plan grows, and when somebody is rested."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.now_ms = situation.now_ms
+        self.rest_ms = situation.rest_ms
+        self.look_again_ms: int | None = None
+        rung = [r.agent_id for r in situation.rings if not r.is_transfer]
+        self.load = {a.agent_id: a.load + rung.count(a.agent_id) for a in situation.answerers}
+        self.free = {a.agent_id: a.capacity - self.load[a.agent_id] for a in situation.answerers}
+
+    def take(self, agent_id: ParticipantId) -> None:
+        self.load[agent_id] += 1
+        self.free[agent_id] -= 1
+
+    def is_rested(self, agent_id: ParticipantId, conversation: Conversation, history: Sequence[Ring]) -> bool:
+        rested_at_ms = _rested_at_ms(agent_id, conversation, history, self.rest_ms)
+        if rested_at_ms <= self.now_ms:
+            return True
+        self.look_again_ms = min(self.look_again_ms or rested_at_ms, rested_at_ms)
+        return False
+
+
+def plan(situation: Situation) -> Plan:
+    """Whom to ring now."""
+    bench = _Bench(situation)
+    queue = sorted(situation.waiting, key=_place_in_queue)
+    rung = {c.conversation_id: _rung_for(c, situation.rings) for c in queue}
+    offers: list[Offer] = []
+    for count in range(MAX_OFFERS):
+        for conversation in queue:
+            already = rung[conversation.conversation_id]
+            if len(already) > count or conversation.suggested_agents:
+                continue
+            agent_id = _choose(conversation, already, situation, bench)
+            if agent_id is not None:
+                offers.append(Offer(conversation, agent_id))
+                already.add(agent_id)
+                bench.take(agent_id)
+    return Plan(offers, bench.look_again_ms)
+
+
+def _place_in_queue(conversation: Conversation) -> tuple[bool, int, str]:
+    return (
+        conversation.ttr.type is not TtrType.URGENT,
+        conversation.queued_at_ms,
+        conversation.conversation_id,
+    )
+
+
+def _rung_for(conversation: Conversation, rings: Sequence[Ring]) -> set[ParticipantId]:
+    return {r.agent_id for r in rings if r.conversation_id == conversation.conversation_id}
+
+
+def _choose(
+    conversation: Conversation, already: set[ParticipantId], situation: Situation, bench: _Bench
+) -> ParticipantId | None:
+    """The agent to ring: rung least often for this conversation, then least loaded."""
+    history = situation.history.get(conversation.conversation_id, ())
+    best: tuple[int, int, ParticipantId] | None = None
+    for answerer in situation.answerers:
+        agent_id = answerer.agent_id
+        if bench.free[agent_id] <= 0 or agent_id in already:
+            continue
+        if not _fits(answerer, conversation, situation.known_skills):
+            continue
+        if not bench.is_rested(agent_id, conversation, history):
+            continue
+        times = sum(1 for ring in history if ring.agent_id == agent_id)
+        candidate = (times, bench.load[agent_id], agent_id)
+        best = candidate if best is None or candidate < best else best
+    return best[2] if best else None
+
+
+def _fits(answerer: Answerer, conversation: Conversation, known_skills: frozenset[SkillId]) -> bool:
+    """By state and skill. A skill that nobody created, or that is gone, asks for nothing in particular."""
+    if not answerer.takes_new and not conversation.last_agent_id:
+        return False
+    skill_id = conversation.skill_id
+    return skill_id == ANY_SKILL or skill_id in answerer.skills or skill_id not in known_skills
+
+
+def _rested_at_ms(
+    agent_id: ParticipantId, conversation: Conversation, history: Sequence[Ring], rest_ms: int
+) -> int:
+    """From when the agent may be rung for this conversation (again). 0: at any time."""
+    ended_at_ms = 0
+    if agent_id == conversation.last_agent_id:
+        ended_at_ms = conversation.queued_at_ms  # it had the conversation, and let it go
+    for ring in history:
+        if ring.agent_id == agent_id and ring.state is not RingState.WAITING:
+            ended_at_ms = max(ended_at_ms, ring.settled_at_ms or 0)
+    if not ended_at_ms:
+        return 0
+    if any(r.agent_id != agent_id and r.created_at_ms >= ended_at_ms for r in history):
+        return 0
+    return ended_at_ms + rest_ms
