@@ -1,0 +1,183 @@
+"""A file desk for tests: real database, real disk, and the two things files asks of other rooms."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from talkwire.accounts.properties import AGENT_FILE_SHARING, CONSUMER_FILE_SHARING, Property
+from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.conversations.errors import ConversationNotFound
+from talkwire.conversations.model import (
+    Conversation,
+    Dialog,
+    DialogType,
+    Participant,
+    ParticipantState,
+    Role,
+    Ttr,
+    TtrType,
+)
+from talkwire.conversations.views import DialogLog, View
+from talkwire.files.model import FileLimits, HostedFileMessage, Publication, TempUrl, UploadClaim
+from talkwire.files.service import Files
+from talkwire.identity.model import Kind, Principal, Privilege
+from talkwire.kernel.clock import MovableClock
+from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId, SkillId
+
+ACCOUNT = AccountId("12345678")
+CONSUMER = Principal(ACCOUNT, ParticipantId("0c1d2e3f-4a5b-6c7d-8e9f-a0b1c2d3e4f5"), Kind.CONSUMER)
+STRANGER = Principal(ACCOUNT, ParticipantId("f" * 64), Kind.CONSUMER)
+AGENT = Principal(
+    ACCOUNT,
+    ParticipantId("aaaaaaaa-0000-4000-8000-000000000001"),
+    Kind.AGENT,
+    old_id="12345678.282467514",
+    privileges=frozenset({Privilege.SEND_FILES}),
+)
+OTHER_AGENT = Principal(
+    ACCOUNT, ParticipantId("aaaaaaaa-0000-4000-8000-000000000002"), Kind.AGENT, old_id="12345678.282467515"
+)
+MANAGER = Principal(
+    ACCOUNT,
+    ParticipantId("aaaaaaaa-0000-4000-8000-000000000003"),
+    Kind.AGENT,
+    old_id="12345678.282467516",
+    privileges=frozenset({Privilege.SEE_ALL_CONVERSATIONS}),
+)
+TALK = ConversationId("c0ffee00-0000-4000-8000-000000000001")
+
+
+@dataclass
+class Switchboard:
+    """Every switch on, every feature granted, until a test says otherwise."""
+
+    values: dict[str, bool] = field(
+        default_factory=lambda: {CONSUMER_FILE_SHARING.name: True, AGENT_FILE_SHARING.name: True}
+    )
+    granted: bool = True
+
+    async def value(self, account_id: AccountId, prop: Property) -> bool | int | str:
+        return self.values[prop.name]
+
+    async def has_grant(self, account_id: AccountId, name: str) -> bool:
+        return self.granted
+
+
+@dataclass
+class Talks:
+    """Conversations by id."""
+
+    by_id: dict[str, View] = field(default_factory=dict)
+
+    async def view(self, account_id: AccountId, conversation_id: str) -> View:
+        found = self.by_id.get(conversation_id)
+        if found is None or found.conversation.account_id != account_id:
+            raise ConversationNotFound
+        return found
+
+    def add(self, conversation: Conversation) -> None:
+        logs = {dialog.dialog_id: DialogLog() for dialog in conversation.dialogs}
+        self.by_id[conversation.conversation_id] = View(conversation, logs)
+
+
+def conversation(
+    *people: tuple[Principal, Role], conversation_id: str = TALK, suggested: Principal | None = None
+) -> Conversation:
+    participants = [Participant(who.id, role, who.old_id or who.id) for who, role in people]
+    if suggested is not None:
+        participants.append(
+            Participant(suggested.id, Role.ASSIGNED_AGENT, suggested.old_id, ParticipantState.SUGGESTED)
+        )
+    return Conversation(
+        account_id=ACCOUNT,
+        conversation_id=ConversationId(conversation_id),
+        consumer_id=CONSUMER.id,
+        version=1,
+        created_at_ms=0,
+        updated_at_ms=0,
+        ttr=Ttr(TtrType.NORMAL, 600),
+        participants=tuple(participants),
+        dialogs=(Dialog(DialogId(conversation_id), DialogType.MAIN, 0, 0),),
+        skill_id=SkillId("-1"),
+    )
+
+
+@dataclass
+class Desk:
+    files: Files
+    database: SqliteDatabase
+    disk: LocalDisk
+    folder: Path
+    clock: MovableClock
+    switches: Switchboard
+    talks: Talks
+
+    def reopened(self, limits: FileLimits | None = None) -> Files:
+        """The same data, as another process would see it."""
+        return Files(self.database, self.disk, self.switches, self.talks, self.clock, limits)
+
+    async def slot(self, who: Principal, size_bytes: int = 1000, file_type: str = "PNG") -> TempUrl:
+        return await self.files.open_upload(who, UploadClaim(size_bytes, file_type))
+
+    async def put(self, url: TempUrl, data: bytes, files: Files | None = None) -> str:
+        """Returns the Etag."""
+        storage = (files or self.files).storage
+        signed = await storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
+        return (await storage.receive(signed, pieces(data))).etag
+
+    async def uploaded(self, who: Principal, data: bytes) -> str:
+        """The relative path of a file that `who` put."""
+        url = await self.slot(who, len(data))
+        await self.put(url, data)
+        return url.relative_path
+
+    async def publish(
+        self,
+        who: Principal,
+        path: str,
+        *,
+        preview: str | None = None,
+        audience: str = "ALL",
+        sequence: int = 0,
+        conversation_id: ConversationId = TALK,
+    ) -> Publication:
+        """As messaging does it: judge, record in the event's unit, then show."""
+        message = HostedFileMessage(path, "PNG", preview=preview)
+        publication = await self.files.admit_publication(who, conversation_id, message)
+
+        async def unit(tx: object) -> None:
+            await self.files.record_publication(
+                tx,  # type: ignore[arg-type]
+                publication,
+                dialog_id=conversation_id,
+                sequence=sequence,
+                audience=audience,
+                at_ms=self.clock.now_ms(),
+            )
+
+        await self.database.write(
+            unit, then=lambda _: self.files.note_publication(publication, audience=audience)
+        )
+        return publication
+
+    def objects(self) -> list[Path]:
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+
+async def pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, sqlite_database: SqliteDatabase) -> AsyncIterator[Desk]:
+    folder = tmp_path / "files"
+    disk = await LocalDisk.open(folder, threads=2)
+    clock, switches, talks = MovableClock(), Switchboard(), Talks()
+    talks.add(conversation((CONSUMER, Role.CONSUMER), (AGENT, Role.ASSIGNED_AGENT)))
+    files = Files(sqlite_database, disk, switches, talks, clock)
+    yield Desk(files, sqlite_database, disk, folder, clock, switches, talks)
+    await disk.close()
