@@ -1,9 +1,12 @@
 """Accounts and identity on a real database, for tests that need somebody to ask."""
 
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import argon2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import Database
@@ -24,6 +27,18 @@ from talkwire.kernel.ids import AccountId
 ACCOUNT = AccountId("12345678")
 OTHER = AccountId("87654321")
 PASSWORD = "correct horse"  # a made-up one
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+_made: list[rsa.RSAPrivateKey] = []
+_turns = itertools.count()
+
+
+def _next_key() -> rsa.RSAPrivateKey:
+    """One of four keys in turn: making one takes a tenth of a second."""
+    turn = next(_turns) % 4
+    if len(_made) <= turn:
+        _made.append(rsa.generate_private_key(65_537, 2048))
+    return _made[turn]
 
 
 @dataclass
@@ -56,12 +71,12 @@ def rooms_on(
     consumer_limits: ConsumerLimits | None = None,
 ) -> Rooms:
     limits, consumer_limits = sign_in_limits or SignInLimits(), consumer_limits or ConsumerLimits()
-    accounts, passwords = Accounts(database, clock), Passwords()
+    accounts, passwords = Accounts(database, clock), Passwords(CHEAP)
     agents = Agents(database, clock, passwords)
     sessions = Sessions(database, clock, agents, limits)
     api_keys = ApiKeys(database, clock, agents)
     sign_in = SignIn(accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock)
-    keys, brand_keys = SigningKeys(database, clock), BrandKeys(database, clock)
+    keys, brand_keys = SigningKeys(database, clock, _next_key), BrandKeys(database, clock)
     profiles = ConsumerProfiles(database, clock, consumer_limits.profile_bytes)
     consumers = Consumers(accounts, keys, brand_keys, profiles, clock, consumer_limits)
     return Rooms(

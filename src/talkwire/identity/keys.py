@@ -41,9 +41,15 @@ class _Key:
 class SigningKeys:
     """Signs and rotates. RSA runs in a thread of its own; a signature takes about 0.3 ms there."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        make_key: Callable[[], rsa.RSAPrivateKey] = lambda: rsa.generate_private_key(65_537, KEY_BITS),
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._make_key = make_key
         self._keys: dict[AccountId, dict[str, _Key]] = {}
         self._missed: dict[AccountId, int] = {}
         self._locks: dict[AccountId, asyncio.Lock] = {}
@@ -66,7 +72,7 @@ class SigningKeys:
         now_ms = self._clock.now_ms()
         if key is None and now_ms - self._missed.get(account_id, -LOOK_AGAIN_MS) >= LOOK_AGAIN_MS:
             key = (await self._load(account_id)).get(key_id)
-            if account_id in self._keys:  # not for accounts that do not exist: this would grow without bound
+            if key is None and account_id in self._keys:  # made-up accounts would let it grow without bound
                 self._missed[account_id] = now_ms
         if key is None or (key.retired_at_ms is not None and now_ms - key.retired_at_ms >= KEPT_MS):
             return None
@@ -74,7 +80,7 @@ class SigningKeys:
 
     async def rotate(self, account_id: AccountId) -> str:
         """Sign with a new key from now on; nobody is signed out. Gives the new key's id."""
-        private = await self._run(lambda: rsa.generate_private_key(65_537, KEY_BITS))
+        private = await self._run(self._make_key)
         now_ms = self._clock.now_ms()
         stored = StoredKey(account_id, new_uuid(), _pem_of(private), now_ms, None)
 

@@ -15,8 +15,7 @@ from talkwire.identity.errors import TooManyAttempts
 
 T = TypeVar("T")
 
-_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's minimum; ~19 ms
-_NOBODYS_HASH = _HASHER.hash(os.urandom(16).hex())
+HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's minimum; ~19 ms
 MAX_WAITING = 256
 REMEMBERED = 1_000
 
@@ -29,14 +28,16 @@ class Passwords:
     again costs no Argon2; a guess always does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hasher: argon2.PasswordHasher = HASHER) -> None:
+        self._hasher = hasher
+        self._nobodys_hash = hasher.hash(os.urandom(16).hex())
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
         self._waiting = 0
         self._memory_key = os.urandom(32)
         self._remembered: OrderedDict[bytes, None] = OrderedDict()
 
     async def hash(self, password: str) -> str:
-        return await self._run(lambda: _HASHER.hash(password))
+        return await self._run(lambda: self._hasher.hash(password.encode("utf-8", "surrogatepass")))
 
     async def matches(self, stored_hash: str | None, password: str) -> bool:
         """Whether it is the password; without a hash this takes as long and answers no."""
@@ -44,7 +45,7 @@ class Passwords:
         if mark in self._remembered:
             self._remembered.move_to_end(mark)
             return True
-        verified = await self._run(lambda: _verifies(stored_hash or _NOBODYS_HASH, password))
+        verified = await self._run(lambda: self._verifies(stored_hash or self._nobodys_hash, password))
         if not verified or not stored_hash:
             return False
         self._remembered[mark] = None
@@ -68,9 +69,8 @@ class Passwords:
         finally:
             self._waiting -= 1
 
-
-def _verifies(stored_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(stored_hash, password.encode("utf-8", "surrogatepass"))
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-        return False
+    def _verifies(self, stored_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored_hash, password.encode("utf-8", "surrogatepass"))
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
