@@ -86,10 +86,10 @@ async def _open_gates(accounts: Accounts, account_id: AccountId) -> None:
 
 
 async def _make_skills(skills: Skills, account_id: AccountId) -> tuple[SkillId, ...]:
-    there = {skill.name: skill.id for skill in await skills.list(account_id)}
+    there = {skill.name: skill.skill_id for skill in await skills.list_skills(account_id)}
     for name in SKILLS:
         if name not in there:
-            there[name] = (await skills.create(account_id, name)).id
+            there[name] = (await skills.create(account_id, name)).skill_id
     return tuple(there[name] for name in SKILLS)
 
 
@@ -134,8 +134,8 @@ def greeting(book: DemoBook, settings: Settings, told: Path) -> str:
 
 
 def _short(path: Path) -> str:
-    """As one would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    """As one would type it from here; with a slash, without which a shell searches its PATH."""
+    if not path.is_relative_to(Path.cwd()):
         return str(path)
+    relative = str(path.relative_to(Path.cwd()))
+    return relative if "/" in relative else f"./{relative}"
