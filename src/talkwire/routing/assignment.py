@@ -2,7 +2,8 @@
 
 Urgent before normal, longest wait first, the least loaded agent with the skill, at most three rings of
 one conversation at once. Everybody waiting is given a first ring before anybody is given a second.
-No agent is rung twice in a row for the same conversation: another comes first, or some time passes.
+No agent is rung twice in a row for the same conversation: another comes first, or, when there is nobody
+else, some time passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,8 @@ class _Bench:
 
     def is_rested(self, agent_id: ParticipantId, conversation: Conversation, history: Sequence[Ring]) -> bool:
         rested_at_ms = _rested_at_ms(agent_id, conversation, history, self.rest_ms)
+        if rested_at_ms is None:
+            return False
         if rested_at_ms <= self.now_ms:
             return True
         self.look_again_ms = min(self.look_again_ms or rested_at_ms, rested_at_ms)
@@ -130,8 +133,11 @@ def _fits(answerer: Answerer, conversation: Conversation, known_skills: frozense
 
 def _rested_at_ms(
     agent_id: ParticipantId, conversation: Conversation, history: Sequence[Ring], rest_ms: int
-) -> int:
-    """From when the agent may be rung for this conversation (again). 0: at any time."""
+) -> int | None:
+    """From when the agent may be rung for this conversation (again): 0 at any time, None not yet.
+
+    Who let it go is not rung while it rings for others, then at once if another was rung since.
+    """
     ended_at_ms = 0
     if agent_id == conversation.last_agent_id:
         ended_at_ms = conversation.queued_at_ms  # it had the conversation, and let it go
@@ -140,6 +146,7 @@ def _rested_at_ms(
             ended_at_ms = max(ended_at_ms, ring.settled_at_ms or 0)
     if not ended_at_ms:
         return 0
-    if any(r.agent_id != agent_id and r.created_at_ms >= ended_at_ms for r in history):
-        return 0
-    return ended_at_ms + rest_ms
+    others = [ring for ring in history if ring.agent_id != agent_id]
+    if any(ring.state is RingState.WAITING for ring in others):
+        return None
+    return 0 if any(ring.created_at_ms >= ended_at_ms for ring in others) else ended_at_ms + rest_ms

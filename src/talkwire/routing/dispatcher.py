@@ -5,10 +5,11 @@ however long its queue is.
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Never
+
+import structlog
 
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.conversations import participants
@@ -37,7 +38,7 @@ REST_MS = 10_000
 QUEUE_HEAD = 30
 """Conversations looked at per skill and pass, beyond those that are being rung already."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class Dispatcher:
@@ -107,7 +108,7 @@ class Dispatcher:
                 try:
                     await self.dispatch(account_id)
                 except Exception:
-                    log.exception("routing.pass_failed account_id=%s", account_id)
+                    log.exception("routing.pass_failed", account_id=account_id)
                     self._look_at_ms[account_id] = self._clock.now_ms() + 1000
 
     async def nap(self) -> None:
@@ -195,7 +196,7 @@ class Dispatcher:
         receiving = self._board.receiving(account_id)
         if not receiving:
             return None
-        over = {ring.ring_id for ring in ended}
+        over = {ring.ring_id: ring for ring in ended}
         waiting_rings = [r for r in self._board.rings(account_id) if r.ring_id not in over]
         answerers = await self._answerers(account_id)
         rung = [r.agent_id for r in waiting_rings if not r.is_transfer]
@@ -205,7 +206,8 @@ class Dispatcher:
         heads = await self._heads(account_id, answerers, known, len(waiting_rings))
         if not heads:
             return None
-        past = await store.history(self._database, account_id, heads)
+        written = await store.history(self._database, account_id, heads)
+        past = {i: [over.get(ring.ring_id, ring) for ring in made] for i, made in written.items()}
         return Situation(heads, answerers, waiting_rings, past, known, now_ms, self._rest_ms)
 
     async def _answerers(self, account_id: AccountId) -> list[Answerer]:

@@ -1,11 +1,11 @@
 """Who is there: agent states as agents set them, tied to their sockets."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Never
 
 import msgspec
+import structlog
 
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.conversations.errors import MayNotChange
@@ -24,7 +24,7 @@ MAX_DESCRIPTION_CHARACTERS = 1024
 MAX_CHANNELS = 10
 LOOK_SECONDS = 1.0
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 StateListener = Callable[[AgentState], None]
 
