@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ INSERT = (
     "INSERT INTO dialogs (account_id, dialog_id, conversation_id, version, last_sequence, last_event_at,"
     " last_content_sequence, owed_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 )
+PER_TURN = 40
 EVENT = (
     b'{"type":"ContentEvent","contentType":"text/plain","message":"Hello, how can I help you today? ####"}'
 )
@@ -39,7 +41,7 @@ class Feeder:
         self.in_flight = options.in_flight
         self.settled = 0
         self.bad = 0
-        self.turns = 0
+        self.arriving: deque[str] = deque()
         self.running = True
 
     async def prepare(self) -> None:
@@ -73,12 +75,22 @@ class Feeder:
     def on_settled(self, entry: Append) -> None:
         self.settled += 1
         self.bad += entry.outcome is not Outcome.APPENDED
+        if not self.running:
+            return
         if self.busy_us:
             end = time.perf_counter_ns() + self.busy_us * 1000
             while time.perf_counter_ns() < end:
                 pass
-        if self.running:
-            self.publish(entry.dialog_id)
+        if not self.arriving:
+            asyncio.get_running_loop().call_soon(self.arrive)
+        self.arriving.append(entry.dialog_id)
+
+    def arrive(self) -> None:
+        """What comes in with one turn of the loop, as from sockets: some, not all."""
+        for _ in range(min(PER_TURN, len(self.arriving))):
+            self.publish(self.arriving.popleft())
+        if self.arriving and self.running:
+            asyncio.get_running_loop().call_soon(self.arrive)
 
 
 def thread_seconds() -> dict[str, float]:

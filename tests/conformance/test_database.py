@@ -2,11 +2,11 @@
 
 from talkwire.backends.database.port import Database
 
-pytest_plugins = ()
 
 
-async def test_a_unit_s_result_is_what_the_write_answers(sqlite_database: Database) -> None:
+
+async def test_a_unit_s_result_is_what_the_write_answers(any_database: Database) -> None:
     async def unit(tx):
         return (await tx.fetch("SELECT 1 AS one"))[0]["one"]
 
-    assert await sqlite_database.write(unit) == 1
+    assert await any_database.write(unit) == 1

@@ -22,7 +22,9 @@ class Work:
 
     __slots__ = ("done", "error", "result", "then", "unit")
 
-    def __init__(self, unit: Unit[Any], then: Callable[[Any], None] | None, done: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, unit: Unit[Any], then: Callable[[Any], None] | None, done: asyncio.Future[Any]
+    ) -> None:
         self.unit = unit
         self.then = then
         self.done = done
@@ -73,7 +75,7 @@ class WriteQueue:
         pop = waiting.popleft
         return [pop() for _ in range(min(len(waiting), MOST_ENTRIES_PER_COMMIT))]
 
-    def settle(self, batch: Sequence[Entry], idle: bool) -> None:
+    def settle(self, batch: Sequence[Entry], *, idle: bool) -> None:
         """Tell everyone in the batch what came of it, in queue order, before any awaiting task resumes."""
         for entry in batch:
             try:
@@ -81,7 +83,7 @@ class WriteQueue:
                     entry.settled(entry)
                 else:
                     _settle_work(entry)
-            except Exception:
+            except Exception:  # noqa: BLE001 -- one caller's fault is not the others'
                 _log.exception("A callback of the database's queue failed; the others go on.")
         if idle:
             self._rest()

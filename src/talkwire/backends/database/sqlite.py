@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import IO
@@ -12,7 +13,13 @@ from talkwire.backends.database.migrations import bring_forward, list_migrations
 from talkwire.backends.database.port import Append, Row, T, Transaction, Unit
 from talkwire.backends.database.queue import Entry, WriteQueue
 from talkwire.backends.database.sqlite_checkpoint import Checkpointer
-from talkwire.backends.database.sqlite_connection import connect, hits_everyone, lock_file, refusal_of, rewrite
+from talkwire.backends.database.sqlite_connection import (
+    connect,
+    hits_everyone,
+    lock_file,
+    refusal_of,
+    rewrite,
+)
 from talkwire.backends.database.sqlite_writer import SqliteWriter
 from talkwire.kernel.clock import SystemClock
 
@@ -31,7 +38,7 @@ class SqliteDatabase:
         self._path = path
         self._lock = lock
         self._loop = asyncio.get_running_loop()
-        self._queue = WriteQueue(start=lambda: self._writer.wake())
+        self._queue = WriteQueue(start=self._wake)
         self._checkpointer = Checkpointer(path)
         self._writer = SqliteWriter(path, self._queue.take, self._hand_back, self._checkpointer.committed)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-reader")
@@ -70,6 +77,9 @@ class SqliteDatabase:
         await self._queue.close()
         await asyncio.to_thread(self._let_go)
 
+    def _wake(self) -> None:
+        self._writer.wake()
+
     def _let_go(self) -> None:
         self._readers.shutdown()
         for connection in self._reading_connections:
@@ -78,8 +88,8 @@ class SqliteDatabase:
         self._writer.stop()
         self._lock.close()
 
-    def _hand_back(self, batch: list[Entry], idle: bool) -> None:  # noqa: FBT001 -- the writer says so
-        self._loop.call_soon_threadsafe(self._queue.settle, batch, idle)
+    def _hand_back(self, batch: list[Entry], *, idle: bool) -> None:
+        self._loop.call_soon_threadsafe(partial(self._queue.settle, batch, idle=idle))
 
     def _read(self, sql: str, args: tuple[object, ...]) -> Sequence[Row]:
         try:

@@ -6,41 +6,24 @@ dialogs stand is remembered between batches: nobody else writes this file.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from talkwire.backends.database import sqlite_statements as statements
+from talkwire.backends.database.numbering import (
+    DialogKey,
+    DialogState,
+    KeyId,
+    KeyRow,
+    key_id,
+    key_row,
+    number,
+)
 from talkwire.backends.database.port import Append, Outcome
 
-KEY_LIFETIME_MS = 24 * 3600 * 1000
 MOST_REMEMBERED = 20_000
 _ROWS = (128, 64, 32, 16, 8, 4, 2, 1)
-
-DialogKey = tuple[str, str]
-KeyId = tuple[str, str, str]
-KeyRow = Sequence[Any]
-
-
-class DialogState:
-    """Where a dialog's log stands, and the columns of the events that this run adds to it."""
-
-    __slots__ = (
-        "added", "conversation_id", "key", "last_at", "last_content", "last_sequence", "number", "owed_since",
-        "version",
-    )  # fmt: skip
-
-    def __init__(self, row: Sequence[Any]) -> None:
-        self.number: int = row[0]
-        self.key: DialogKey = (row[1], row[2])
-        self.conversation_id: str = row[3]
-        self.version: int = row[4]
-        self.last_sequence: int = row[5]
-        self.last_at: int = row[6]
-        self.last_content: int = row[7]
-        self.owed_since: int = row[8]
-        self.added: list[object] = []
 
 
 class LogWriter:
@@ -60,7 +43,7 @@ class LogWriter:
             self.forget()
         self._remember({(e.account_id, e.dialog_id) for e in entries} - self._dialogs.keys())
         keyed = [e for e in entries if e.idempotency_key is not None]
-        moved = _number(entries, self._dialogs, self._find_keys(keyed) if keyed else {})
+        moved = number(entries, self._dialogs, self._find_keys(keyed) if keyed else {})
         self._insert_events(moved)
         self._move(moved)
         if keyed:
@@ -75,7 +58,7 @@ class LogWriter:
                 self._dialogs[state.key] = state
 
     def _find_keys(self, keyed: Sequence[Append]) -> dict[KeyId, KeyRow]:
-        values: list[object] = [text for entry in keyed for text in _key_id(entry)]
+        values: list[object] = [text for entry in keyed for text in key_id(entry)]
         found: dict[KeyId, KeyRow] = {}
         for rows, chunk in _chunks(values, statements.KEY_ID_WIDTH):
             for row in self._connection.execute(statements.select_keys(rows), chunk).fetchall():
@@ -102,7 +85,7 @@ class LogWriter:
         values: list[object] = []
         for entry in keyed:
             if entry.outcome is Outcome.APPENDED:
-                values += _key_row(entry)
+                values += key_row(entry)
         self._run(statements.insert_keys, values, statements.KEY_WIDTH)
 
     def _run(self, sql: Callable[[int], str], values: list[object], width: int) -> None:
@@ -118,61 +101,3 @@ def _chunks(values: list[object], width: int) -> Iterable[tuple[int, list[object
         while len(values) - start >= length:
             yield rows, values[start : start + length]
             start += length
-
-
-def _number(
-    entries: Sequence[Append], dialogs: Mapping[DialogKey, DialogState], keys: dict[KeyId, KeyRow]
-) -> list[DialogState]:
-    """Settle each entry; returns the dialogs that moved. Written flat: this runs for every event there is."""
-    moved: list[DialogState] = []
-    for e in entries:
-        if e.idempotency_key is not None and _repeats(e, keys):
-            continue
-        dialog = dialogs.get((e.account_id, e.dialog_id))
-        if dialog is None or dialog.version != e.version:
-            e.outcome = Outcome.STALE
-            continue
-        if not dialog.added:
-            moved.append(dialog)
-        e.sequence = dialog.last_sequence = dialog.last_sequence + 1
-        if e.at_ms > dialog.last_at:
-            dialog.last_at = e.at_ms
-        else:
-            e.at_ms = dialog.last_at
-        if e.is_content:
-            dialog.last_content = e.sequence
-            if e.originator_role != "CONSUMER":
-                dialog.owed_since = 0
-            elif not dialog.owed_since:
-                dialog.owed_since = e.at_ms
-        e.outcome = Outcome.APPENDED
-        dialog.added += (
-            e.account_id, dialog.number, e.sequence, e.event_id, e.at_ms, e.kind, e.originator_id,
-            e.originator_role, e.audience, e.read_up_to, e.event, e.metadata, e.client_properties,
-        )  # fmt: skip
-        if e.idempotency_key is not None:
-            keys[_key_id(e)] = _key_row(e)
-    return moved
-
-
-def _repeats(entry: Append, keys: Mapping[KeyId, KeyRow]) -> bool:
-    """Settle an entry whose key was used within its lifetime."""
-    first = keys.get(_key_id(entry))
-    if first is None:
-        return False
-    _, _, _, fingerprint, at, _, sequence, event_at = first
-    if at <= entry.at_ms - KEY_LIFETIME_MS:
-        return False
-    if fingerprint != entry.fingerprint:
-        entry.outcome = Outcome.KEY_REUSED
-    else:
-        entry.outcome, entry.sequence, entry.at_ms = Outcome.REPEATED, sequence, event_at
-    return True
-
-
-def _key_id(entry: Append) -> KeyId:
-    return entry.account_id, entry.originator_id, entry.idempotency_key or ""
-
-
-def _key_row(e: Append) -> tuple[object, ...]:
-    return (*_key_id(e), e.fingerprint, e.at_ms, e.event_id, e.sequence, e.at_ms)

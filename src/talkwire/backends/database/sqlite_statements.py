@@ -2,24 +2,20 @@
 
 from functools import cache
 
+from talkwire.backends.database.numbering import DIALOG_COLUMNS, EVENT_COLUMNS, KEY_COLUMNS
+
 DIALOG_WIDTH = 2
 KEY_ID_WIDTH = 3
 EVENT_WIDTH = 13
 MOVE_WIDTH = 9
 KEY_WIDTH = 8
 
-_KEY_COLUMNS = "account_id, participant_id, key, fingerprint, at, ref, sequence, event_at"
-_DIALOG_COLUMNS = (
-    "number, account_id, dialog_id, conversation_id, version, last_sequence, last_event_at,"
-    " last_content_sequence, owed_since"
-)
-
 
 @cache
 def select_dialogs(rows: int) -> str:
     """One row with all that was found as a JSON array: one step instead of one per dialog."""
     return (
-        f"SELECT json_group_array(json_array({_DIALOG_COLUMNS})) FROM dialogs"  # noqa: S608 -- no values in it
+        f"SELECT json_group_array(json_array({DIALOG_COLUMNS})) FROM dialogs"
         f" WHERE (account_id, dialog_id) IN (VALUES {_values(DIALOG_WIDTH, rows)})"
     )
 
@@ -27,25 +23,21 @@ def select_dialogs(rows: int) -> str:
 @cache
 def select_keys(rows: int) -> str:
     return (
-        f"SELECT {_KEY_COLUMNS} FROM idempotency_keys"  # noqa: S608 -- no values in it
+        f"SELECT {KEY_COLUMNS} FROM idempotency_keys"
         f" WHERE (account_id, participant_id, key) IN (VALUES {_values(KEY_ID_WIDTH, rows)})"
     )
 
 
 @cache
 def insert_events(rows: int) -> str:
-    return (
-        "INSERT INTO logged_events (account_id, dialog_number, sequence, event_id, at, kind, originator_id,"
-        " originator_role, audience, read_up_to, event, metadata, client_properties)"
-        f" VALUES {_values(EVENT_WIDTH, rows)}"
-    )
+    return f"INSERT INTO logged_events ({EVENT_COLUMNS}) VALUES {_values(EVENT_WIDTH, rows)}"
 
 
 @cache
 def move_dialogs(rows: int) -> str:
     """An upsert that always finds its row: the cheapest way to update many by key in one statement."""
     return (
-        f"INSERT INTO dialogs ({_DIALOG_COLUMNS}) VALUES {_values(MOVE_WIDTH, rows)}"
+        f"INSERT INTO dialogs ({DIALOG_COLUMNS}) VALUES {_values(MOVE_WIDTH, rows)}"
         " ON CONFLICT (number) DO UPDATE SET last_sequence = excluded.last_sequence,"
         " last_event_at = excluded.last_event_at, last_content_sequence = excluded.last_content_sequence,"
         " owed_since = excluded.owed_since"
@@ -54,7 +46,7 @@ def move_dialogs(rows: int) -> str:
 
 @cache
 def insert_keys(rows: int) -> str:
-    return f"INSERT OR REPLACE INTO idempotency_keys ({_KEY_COLUMNS}) VALUES {_values(KEY_WIDTH, rows)}"
+    return f"INSERT OR REPLACE INTO idempotency_keys ({KEY_COLUMNS}) VALUES {_values(KEY_WIDTH, rows)}"
 
 
 def _values(width: int, rows: int) -> str:

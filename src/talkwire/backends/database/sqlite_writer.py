@@ -2,12 +2,12 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 from talkwire.backends.database.port import AlreadyExists, Append, Row
 from talkwire.backends.database.queue import Entry, Work, fail
@@ -61,8 +61,12 @@ class SqliteTransaction:
             raise _meaning_of(error) from error
 
 
+class Settled(Protocol):
+    def __call__(self, batch: list[Entry], *, idle: bool) -> None: ...
+
+
 class SqliteWriter:
-    """Commits batches in its own thread, and hands each back through `settled(batch, idle)`.
+    """Commits batches in its own thread, and hands each back through `settled(batch, idle=…)`.
 
     `take` is asked for the next batch until it has none; then the thread sleeps until `wake`.
     """
@@ -71,8 +75,8 @@ class SqliteWriter:
         self,
         path: Path,
         take: Callable[[], list[Entry]],
-        settled: Callable[[list[Entry], bool], None],
-        committed: Callable[[], None],
+        settled: Settled,
+        committed: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._path = path
         self._take = take
@@ -102,12 +106,18 @@ class SqliteWriter:
             batch = self._take()
             while True:
                 self._commit(batch)
-                self._committed()
                 following = self._take()
-                self._settled(batch, not following)
+                self._settled(batch, idle=not following)
+                self._tidy()
                 if not following:
                     break
                 batch = following
+
+    def _tidy(self) -> None:
+        try:
+            self._committed(self._connection)
+        except sqlite3.Error as error:
+            _log.warning("The log could not be checkpointed: %s", error)
 
     def _commit(self, batch: Sequence[Entry]) -> None:
         """Apply the batch in one transaction, or mark it as not applied. Never raises."""
@@ -165,7 +175,8 @@ class SqliteWriter:
             self._damaged = True
 
 
-def _step(unit: Coroutine[Any, Any, Any]) -> Any:
+def _step(unit: Awaitable[Any]) -> Any:
+    assert isinstance(unit, Coroutine)
     try:
         unit.send(None)
     except StopIteration as end:
