@@ -12,9 +12,11 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import web
 
+from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import DatabaseInUse, SchemaTooNew
 from talkwire.cli.failures import CannotStart, reason_of
 from talkwire.cli.ground import BACKLOG, Ground
+from talkwire.identity.agents import Agents
 from talkwire.kernel.clock import Clock, SystemClock
 from talkwire.kernel.errors import Unavailable
 from talkwire.ops.logs import new_incident_id
@@ -23,6 +25,7 @@ from talkwire.ops.requests import recorder
 from talkwire.ops.tls import Tls
 from talkwire.ops.tuning import settle_memory
 from talkwire.ops.worker import Worker
+from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 
 log = structlog.get_logger()
@@ -31,8 +34,16 @@ log = structlog.get_logger()
 class Node(Protocol):
     """What `assembly` puts together."""
 
-    app: web.Application
-    metrics: Metrics
+    @property
+    def app(self) -> web.Application: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def agents(self) -> Agents: ...
+    @property
+    def skills(self) -> Skills: ...
 
     async def drain(self) -> None:
         """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""
