@@ -1,0 +1,287 @@
+"""Puts a node together. The only place that knows the adapters."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from talkwire.accounts.service import Accounts
+from talkwire.backends.database.port import Database
+from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.conversations.opening import Opening
+from talkwire.conversations.service import Conversations
+from talkwire.conversations.views import Views
+from talkwire.files.model import FileLimits
+from talkwire.files.service import Files
+from talkwire.gateway.desks import Desks
+from talkwire.gateway.peer import PeerLimits
+from talkwire.gateway.registry import Registry
+from talkwire.gateway.socket import Gateway, SocketLimits
+from talkwire.handlers.dispatch import Dispatch
+from talkwire.handlers.services import Services
+from talkwire.httpapi import (
+    configuration,
+    configuration_users,
+    consumers,
+    discovery,
+    health,
+    sign_in,
+    storage,
+)
+from talkwire.httpapi.authorization import DOORS, Doors
+from talkwire.httpapi.discovery import BaseHost
+from talkwire.httpapi.errors import error_middleware
+from talkwire.identity.agents import Agents
+from talkwire.identity.api_keys import ApiKeys
+from talkwire.identity.brand_keys import BrandKeys
+from talkwire.identity.consumer_profiles import ConsumerProfiles
+from talkwire.identity.consumers import Consumers
+from talkwire.identity.jobs import jobs as identity_jobs
+from talkwire.identity.keys import SigningKeys
+from talkwire.identity.limits import ConsumerLimits, SignInLimits
+from talkwire.identity.passwords import Passwords
+from talkwire.identity.sessions import Sessions
+from talkwire.identity.sign_in import SignIn
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.jobs import Job
+from talkwire.kernel.tasks import Tasks
+from talkwire.messaging.catching_up import Log
+from talkwire.messaging.feeds import Feeds
+from talkwire.messaging.file_publishing import FilePublishing
+from talkwire.messaging.hub import Hub
+from talkwire.messaging.logged import of_row
+from talkwire.messaging.presence import Presence
+from talkwire.messaging.previews import Previews
+from talkwire.messaging.publishing import Publishing
+from talkwire.messaging.rules import EventLimits
+from talkwire.messaging.telling import Telling
+from talkwire.ops.incidents import IncidentLog
+from talkwire.ops.metrics import Metrics
+from talkwire.ops.worker import Worker
+from talkwire.routing.jobs import jobs as routing_jobs
+from talkwire.routing.service import Routing
+from talkwire.routing.skills import Skills
+from talkwire.settings import Settings
+
+
+@dataclass(frozen=True)
+class Node:
+    """One running server, without its listeners."""
+
+    app: web.Application
+    metrics: Metrics
+    services: Services
+    skills: Skills
+    registry: Registry
+    database: Database
+    tasks: Tasks
+    worker: Worker
+    settings: Settings
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.services.accounts
+
+    @property
+    def agents(self) -> Agents:
+        return self.services.agents
+
+    async def drain(self) -> None:
+        """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""
+        await self.registry.drain(self.settings.process.drain_seconds * 0.4)
+
+    async def close(self) -> None:
+        """Let go of the database and everything else."""
+        self.services.presence.close()
+        await self.tasks.close()
+        await self.worker.stop()
+        await self.database.close()
+
+
+async def assemble(settings: Settings, clock: Clock) -> Node:
+    """A node that is ready to be served. Raises SchemaTooNew, DatabaseInUse, Unavailable."""
+    metrics = Metrics()
+    incidents = IncidentLog(metrics)
+    tasks = Tasks(incidents.task_failed)
+    database = await _open_database(settings)
+    try:
+        await database.migrate()
+        return await _assemble(settings, clock, metrics, incidents, tasks, database)
+    except BaseException:
+        await database.close()
+        raise
+
+
+async def _open_database(settings: Settings) -> Database:
+    if settings.storage.database_url:
+        from talkwire.backends.database.postgres import PostgresDatabase  # noqa: PLC0415 -- only where it is used
+
+        return await PostgresDatabase.open(settings.storage.database_url)
+    from talkwire.backends.database.sqlite import SqliteDatabase  # noqa: PLC0415
+
+    return await SqliteDatabase.open(settings.storage.data_path / "talkwire.db")
+
+
+async def _assemble(  # noqa: PLR0913 -- the parts that every other part needs
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    incidents: IncidentLog,
+    tasks: Tasks,
+    database: Database,
+) -> Node:
+    identity = _identity(settings, clock, database)
+    conversations = Conversations(database, clock, Views(), hydrate=of_row)
+    routing = Routing(database, clock, conversations, identity.agents)
+    file_store = await LocalDisk.open(settings.storage.data_path / "files")
+    files = Files(database, file_store, identity.accounts, conversations, clock, _file_limits(settings))
+    services = _messaging(settings, clock, database, tasks, identity, conversations, routing, files)
+    registry = Registry(clock, settings.sockets.idle_seconds, settings.sockets.first_frame_seconds)
+    skills = Skills(database, clock)
+    app = _application(
+        settings, clock, database, services, identity, skills, registry, metrics, incidents, tasks
+    )
+    identity.sign_in.on_revoked(registry.session_ended)
+    metrics.watch("talkwire_views", "Conversations held in memory.", lambda: len(conversations.views))
+    worker = Worker(_jobs(database, clock, identity), metrics.job_ran)
+    await routing.start()
+    tasks.start(routing.run(), "routing")
+    tasks.start(registry.sweep_forever(), "gateway: sweep")
+    worker.start()
+    return Node(app, metrics, services, skills, registry, database, tasks, worker, settings)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    accounts: Accounts
+    agents: Agents
+    sign_in: SignIn
+    consumers: Consumers
+    sessions: Sessions
+
+
+def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity:
+    numbers = settings.identity
+    accounts = Accounts(database, clock)
+    passwords = Passwords()
+    agents = Agents(database, clock, passwords)
+    limits = SignInLimits(
+        numbers.session_idle_seconds, numbers.session_seconds, numbers.failed_logins_per_minute
+    )
+    sessions = Sessions(database, clock, agents, limits)
+    keys = ApiKeys(database, clock, agents)
+    consumers_of = Consumers(
+        accounts,
+        SigningKeys(database, clock),
+        BrandKeys(database, clock),
+        ConsumerProfiles(database, clock, settings.messages.sde_bytes),
+        clock,
+        ConsumerLimits(
+            token_seconds=numbers.consumer_token_seconds, sign_ups_per_minute=numbers.sign_ups_per_minute
+        ),
+    )
+    door = SignIn(accounts, agents, sessions, keys, passwords, limits, database=database, clock=clock)
+    return _Identity(accounts, agents, door, consumers_of, sessions)
+
+
+def _messaging(  # noqa: PLR0913 -- wires everything once
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    tasks: Tasks,
+    identity: _Identity,
+    conversations: Conversations,
+    routing: Routing,
+    files: Files,
+) -> Services:
+    hub = Hub()
+    feeds = Feeds(conversations, tasks, clock)
+    presence = Presence(hub, conversations.views, clock, settings.messages.composing_seconds)
+    telling = Telling(conversations, hub, feeds, presence)
+    limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
+    publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
+    previews = Previews(files)
+    conversations.on_change(feeds.heard)
+    return Services(
+        accounts=identity.accounts,
+        agents=identity.agents,
+        clock=clock,
+        consumers=identity.consumers,
+        conversations=conversations,
+        feeds=feeds,
+        file_publishing=FilePublishing(database, publishing, files, previews, telling),
+        files=files,
+        hub=hub,
+        log=Log(database, identity.agents, previews),
+        opening=Opening(conversations, identity.accounts),
+        presence=presence,
+        publishing=publishing,
+        routing=routing,
+        sign_in=identity.sign_in,
+    )
+
+
+def _file_limits(settings: Settings) -> FileLimits:
+    numbers = settings.files
+    return FileLimits(
+        consumer_file_bytes=numbers.consumer_file_bytes,
+        agent_file_bytes=numbers.agent_file_bytes,
+        preview_bytes=numbers.preview_bytes,
+        slot_seconds=numbers.slot_seconds,
+        consumer_slots=numbers.consumer_slots,
+        brand_slots=numbers.brand_slots,
+        upload_bytes_per_second=numbers.upload_bytes_per_second,
+        upload_slow_seconds=numbers.upload_slow_seconds,
+        upload_seconds=numbers.upload_seconds,
+    )
+
+
+def _application(  # noqa: PLR0913 -- wires everything once
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    services: Services,
+    identity: _Identity,
+    skills: Skills,
+    registry: Registry,
+    metrics: Metrics,
+    incidents: IncidentLog,
+    tasks: Tasks,
+) -> web.Application:
+    app = web.Application(
+        middlewares=[error_middleware(incidents)], client_max_size=settings.listen.http_body_bytes
+    )
+    app[DOORS] = Doors(identity.sign_in, identity.consumers)
+    desks = Desks()
+    services.routing.on_ring(desks.ring)
+    services.routing.on_agent_state(desks.state)
+    sockets = settings.sockets
+    gateway = Gateway(
+        services,
+        Dispatch(services, incidents),
+        desks,
+        registry,
+        tasks,
+        SocketLimits(sockets.frame_bytes, sockets.outbox_bytes),
+        PeerLimits(sockets.requests_per_second, sockets.requests_burst),
+    )
+    base_host = BaseHost(settings.listen.public_host, settings.listen.port)
+    app.add_routes(gateway.routes())
+    app.add_routes(discovery.routes(identity.accounts, base_host))
+    app.add_routes(sign_in.routes(identity.sign_in, base_host, clock))
+    app.add_routes(consumers.routes(identity.consumers))
+    app.add_routes(configuration.routes(identity.accounts))
+    app.add_routes(configuration_users.routes(identity.agents))
+    app.add_routes(storage.routes(services.files.storage))
+    app.add_routes(health.routes(_checks(database), lambda: registry.is_draining, metrics.render))
+    return app
+
+
+def _checks(database: Database) -> dict[str, health.Check]:
+    async def database_answers() -> None:
+        await database.read("SELECT 1 AS one")
+
+    return {"database": database_answers}
+
+
+def _jobs(database: Database, clock: Clock, identity: _Identity) -> list[Job]:
+    return [*identity_jobs(identity.accounts, identity.sessions), *routing_jobs(database, clock)]

@@ -1,0 +1,295 @@
+"""One live socket: takes requests in order, answers in order, and is told what it follows."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from aiohttp.abc import AbstractStreamWriter
+
+from talkwire.conversations.views import View
+from talkwire.files.model import HostedFileMessage
+from talkwire.gateway.desks import Desks
+from talkwire.gateway.following import Following
+from talkwire.gateway.frames import event_frame, text_frame
+from talkwire.gateway.outbox import Outbox
+from talkwire.gateway.peer import Connect, Peer, Perform, Refuse, Step, header_items
+from talkwire.handlers.call import Call
+from talkwire.handlers.dispatch import Dispatch
+from talkwire.handlers.publish import extras_of, hosted_file_of, read_publish
+from talkwire.handlers.services import Services
+from talkwire.identity.model import Principal
+from talkwire.kernel.errors import TalkwireError, Unauthenticated
+from talkwire.kernel.ids import AccountId
+from talkwire.kernel.tasks import Tasks
+from talkwire.messaging.logged import LoggedEvent
+from talkwire.protocol import client_properties as properties_of
+from talkwire.protocol import codec
+from talkwire.protocol.catalog import BY_SPELLING
+from talkwire.protocol.envelope import Request
+from talkwire.protocol.errors import TooManyRequests
+from talkwire.protocol.messaging import PublishEvent
+from talkwire.protocol.notify import publish_answer
+from talkwire.protocol.status import Close
+
+PUBLISH = BY_SPELLING["ms.PublishEvent"]
+IDEMPOTENCY_KEY = ".talkwire.IdempotencyKey"
+MAX_UNANSWERED = 1_000
+MAX_FILES_WAITING = 32
+
+
+class _Slot:
+    """A place in the order of answers."""
+
+    __slots__ = ("answer", "request_id")
+
+    def __init__(self, request_id: str, answer: bytes | None = None) -> None:
+        self.request_id = request_id
+        self.answer = answer
+
+
+class Connection:
+    """Implements `handlers.call.Connection` through `following`, and hears events and conversations."""
+
+    def __init__(  # noqa: PLR0913 -- a socket is where everything meets
+        self,
+        account_id: AccountId,
+        peer: Peer,
+        outbox: Outbox,
+        stream: AbstractStreamWriter,
+        services: Services,
+        dispatch: Dispatch,
+        desks: Desks,
+        tasks: Tasks,
+        address: str,
+        properties: dict[str, Any],
+    ) -> None:
+        self.account_id = account_id
+        self.peer = peer
+        self.outbox = outbox
+        self._stream = stream
+        self.opened_at_ms = self.last_seen_ms = services.clock.now_ms()
+        self.close_code: int | None = None  # set when we ask for the end
+        self.close_reason = ""
+        self.close_wanted: Callable[[], object] | None = None  # brings it about; set by `socket.py`
+        self._services = services
+        self._dispatch = dispatch
+        self._tasks = tasks
+        self._address = address
+        self._is_v3 = peer.dialect.is_v3
+        self._publish_type = PUBLISH.answer_type(peer.dialect).encode()
+        self._unanswered: deque[_Slot] = deque()
+        self._quiet: asyncio.Future[None] | None = None
+        self._files_waiting = 0
+        self.properties: dict[str, Any] = {}
+        self.following = Following(self, services, desks, tasks)
+        self._call: Call | None = None
+        self._set_properties(properties)
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def receive(self, frame: bytes) -> Awaitable[None] | None:
+        """Take one frame. What is returned must be awaited before the next frame is taken."""
+        now_ms = self.last_seen_ms = self._services.clock.now_ms()
+        step = self.peer.receive(frame, now_ms)
+        if type(step) is Perform and step.request_type is PUBLISH:
+            return self._publish(step.request)
+        return self._take(step)
+
+    async def _take(self, step: Step) -> None:
+        await self._answered()
+        match step:
+            case Refuse(payload):
+                self._send(payload)
+            case Perform(request, request_type):
+                try:
+                    call = self._call_of(request)
+                except TalkwireError as error:
+                    self._send(self.peer.refusal(request.text_id, error))
+                    return
+                self._send(await self._dispatch.perform(call, request, request_type))
+            case Connect():
+                await self._connect(step)
+
+    async def _connect(self, step: Connect) -> None:
+        account_id = self.account_id
+        try:
+            who = self.peer.who
+            if step.jwt is not None:
+                checked = await self._services.consumers.principal_of_jwt(account_id, step.jwt)
+                if who is not None and who.id != checked.id:
+                    raise Unauthenticated("The socket belongs to another consumer")
+                who = checked
+        except TalkwireError as error:
+            self._send(self.peer.refusal(step.request_id, error))
+            self.close(Close.TOKEN_INVALID)
+            return
+        assert who is not None  # noqa: S101 -- peer let no InitConnection through without one
+        is_new = self.peer.who is None
+        self._send(self.peer.connected(who, step.request_id))
+        self._set_properties(step.properties if step.properties is not None else self.properties)
+        if is_new:
+            self.following.begin()
+
+    def _set_properties(self, properties: dict[str, Any]) -> None:
+        self.properties = properties_of.tidy(properties, self._address) if properties else {}
+        self._call = None
+
+    def _call_of(self, request: Request) -> Call:
+        """The surroundings of a request; the same object for all that bring nothing of their own."""
+        call = self._call
+        if call is None or call.who is not self.peer.who:
+            encoded = codec.encode(self.properties) if self.properties else None
+            call = self._call = Call(self.peer.who, self.peer.dialect, self.following, encoded)  # type: ignore[arg-type]
+        if not request.headers:
+            return call
+        for item in header_items(request):
+            if item.get("type") == IDEMPOTENCY_KEY and isinstance(item.get("key"), str):
+                key = item["key"][:128]
+                return Call(call.who, call.dialect, call.connection, call.client_properties, key)
+        return call
+
+    # --- publishing -----------------------------------------------------------------------------
+
+    def _publish(self, request: Request) -> Awaitable[None] | None:
+        """The hot path: judged and queued without waiting, when the dialog's view is in memory."""
+        try:
+            body = read_publish(request)
+            file = hosted_file_of(body.event)
+        except TalkwireError as error:
+            self._put_slot(request, self.peer.refusal(request.text_id, error))
+            self._send_answered()
+            return None
+        who: Principal = self.peer.who  # type: ignore[assignment]
+        if file is not None:
+            self._start_file(request, body, file)
+            return None
+        view = self._services.publishing.find_view(who.account_id, body.dialog_id)
+        if view is None or len(self._unanswered) > MAX_UNANSWERED:
+            return self._publish_slowly(request, body)
+        self._submit(request, body, view)
+        return None
+
+    async def _publish_slowly(self, request: Request, body: PublishEvent) -> None:
+        """The view has to be read first, or too many answers are owed already."""
+        await self._answered()
+        who: Principal = self.peer.who  # type: ignore[assignment]
+        try:
+            view = await self._services.publishing.get_view(who, body.dialog_id)
+        except TalkwireError as error:
+            self._send(self.peer.refusal(request.text_id, error))
+            return
+        self._submit(request, body, view)
+
+    def _submit(self, request: Request, body: PublishEvent, view: View) -> None:
+        slot = self._put_slot(request)
+        try:
+            call = self._call_of(request)
+            self._services.publishing.submit(
+                call.who,
+                view,
+                body.dialog_id,
+                body.event,
+                partial(self._published, slot),
+                extras_of(call, request, body),
+            )
+        except TalkwireError as error:
+            slot.answer = self.peer.refusal(request.text_id, error)
+            self._send_answered()
+
+    def _put_slot(self, request: Request, answer: bytes | None = None) -> _Slot:
+        slot = _Slot(request.text_id, answer)
+        self._unanswered.append(slot)
+        return slot
+
+    def _published(self, slot: _Slot, entry: LoggedEvent) -> None:
+        refusal = entry.refusal
+        if refusal is not None:
+            slot.answer = self.peer.refusal(slot.request_id, refusal)
+        else:
+            slot.answer = self._publish_answer(slot.request_id, entry)
+        self._send_answered()
+
+    def _publish_answer(self, request_id: str, entry: LoggedEvent) -> bytes:
+        """Chat states answer 0. Source: docs/protocol.md 5.6."""
+        return publish_answer(codec.encode(request_id), self._publish_type, max(entry.sequence, 0))
+
+    def _send_answered(self) -> None:
+        """Send the answers that are due, in the order of their requests."""
+        unanswered = self._unanswered
+        while unanswered and (answer := unanswered[0].answer) is not None:
+            unanswered.popleft()
+            self.outbox.put(text_frame(answer))
+        if not unanswered and self._quiet is not None:
+            self._quiet.set_result(None)
+            self._quiet = None
+
+    async def _answered(self) -> None:
+        """Wait until every publish taken so far is answered."""
+        if self._unanswered:
+            if self._quiet is None:
+                self._quiet = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._quiet)
+
+    # --- files ----------------------------------------------------------------------------------
+
+    def _start_file(self, request: Request, body: PublishEvent, file: HostedFileMessage) -> None:
+        """A file's verdict may take a while: it steps out of line and is numbered when judged."""
+        if self._files_waiting >= MAX_FILES_WAITING:
+            self._put_slot(
+                request, self.peer.refusal(request.text_id, TooManyRequests("Too many files at once"))
+            )
+            self._send_answered()
+            return
+        self._files_waiting += 1
+        self._tasks.start(self._publish_file(request, body, file), "gateway: publish file")
+
+    async def _publish_file(self, request: Request, body: PublishEvent, file: HostedFileMessage) -> None:
+        try:
+            call = self._call_of(request)
+            await self._services.file_publishing.publish(
+                call.who,
+                body.dialog_id,
+                file,
+                extras_of(call, request, body),
+                lambda entry: self._send(self._publish_answer(request.text_id, entry)),
+            )
+        except TalkwireError as error:
+            self._send(self.peer.refusal(request.text_id, error))
+        finally:
+            self._files_waiting -= 1
+
+    # --- what it is told ------------------------------------------------------------------------
+
+    def tell(self, event: LoggedEvent) -> None:
+        """Send one event."""
+        self.outbox.put(event_frame(event, is_v3=self._is_v3))
+
+    def seen(self) -> None:
+        """A ping or a pong: the client is there."""
+        self.last_seen_ms = self._services.clock.now_ms()
+
+    async def drained(self) -> None:
+        """Wait until the client has taken what was sent."""
+        self.outbox.flush()
+        await self._stream.drain()
+
+    @property
+    def is_mobile(self) -> bool:
+        return self.properties.get("integration") == properties_of.MOBILE
+
+    def _send(self, payload: bytes) -> None:
+        self.outbox.put(text_frame(payload))
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Ask for the end of this socket; `socket.py` brings it about."""
+        if self.close_code is None:
+            self.close_code = code
+            self.close_reason = reason
+            if self.close_wanted is not None:
+                self.close_wanted()
+
+    def ended(self) -> None:
+        """The socket is gone: stop telling it anything."""
+        self.following.end()

@@ -1,0 +1,29 @@
+"""Server frames, put together by hand so that one encoding serves every socket. Source: RFC 6455, 5.2."""
+
+from talkwire.messaging.logged import LoggedEvent
+from talkwire.protocol.notify import event_notification_v2, event_notification_v3
+
+_SHORT, _MEDIUM = 126, 65_536
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One unmasked, final text frame."""
+    size = len(payload)
+    if size < _SHORT:
+        return b"\x81%c%b" % (size, payload)
+    if size < _MEDIUM:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
+
+
+def event_frame(event: LoggedEvent, *, is_v3: bool) -> bytes:
+    """The frame that tells of an event, encoded at the first asking."""
+    if is_v3:
+        frame = event.frame_v3
+        if frame is None:
+            frame = event.frame_v3 = text_frame(event_notification_v3(event))
+        return frame
+    frame = event.frame_v2
+    if frame is None:
+        frame = event.frame_v2 = text_frame(event_notification_v2(event))
+    return frame

@@ -1,0 +1,79 @@
+"""Every live socket of this node: found by session, swept for the silent and the expired, drained at the end."""
+
+import asyncio
+from collections import defaultdict
+
+from talkwire.gateway.connection import Connection
+from talkwire.kernel.clock import Clock
+from talkwire.protocol.status import Close
+
+SWEEP_SECONDS = 2.0
+SWEEP_SLICE = 500
+
+
+class Registry:
+    """Who is connected."""
+
+    def __init__(self, clock: Clock, idle_seconds: float, init_seconds: float) -> None:
+        self._clock = clock
+        self._idle_ms = int(idle_seconds * 1000)
+        self._init_ms = int(init_seconds * 1000)
+        self._connections: dict[Connection, None] = {}
+        self._of_session: defaultdict[str, set[Connection]] = defaultdict(set)
+        self.is_draining = False
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def add(self, connection: Connection) -> None:
+        self._connections[connection] = None
+        who = connection.peer.who
+        if who is not None and who.session_id:
+            self._of_session[who.session_id].add(connection)
+
+    def remove(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+        who = connection.peer.who
+        if who is not None and who.session_id:
+            held = self._of_session[who.session_id]
+            held.discard(connection)
+            if not held:
+                del self._of_session[who.session_id]
+
+    def session_ended(self, session_id: str) -> None:
+        """A sign-out, or a right taken away: the sockets of that session close with 4401."""
+        for connection in tuple(self._of_session.get(session_id, ())):
+            connection.close(Close.TOKEN_INVALID, "signed out")
+
+    async def sweep_forever(self) -> None:
+        """Close who is silent for too long, never said who it is, or whose token has run out."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            connections = tuple(self._connections)
+            for start in range(0, len(connections), SWEEP_SLICE):
+                now_ms = self._clock.now_ms()
+                for connection in connections[start : start + SWEEP_SLICE]:
+                    self._check(connection, now_ms)
+                await asyncio.sleep(0)
+
+    def _check(self, connection: Connection, now_ms: int) -> None:
+        who = connection.peer.who
+        if who is None:
+            if now_ms - connection.opened_at_ms > self._init_ms:
+                connection.close(Close.TOKEN_INVALID, "no InitConnection")
+        elif who.is_consumer and who.expires_at_ms and who.expires_at_ms <= now_ms:
+            code = Close.IDENTITY_EXPIRED if who.is_anonymous else Close.TOKEN_INVALID
+            connection.close(code, "token expired")
+        elif now_ms - connection.last_seen_ms > self._idle_ms:
+            connection.close(Close.NORMAL, "idle")
+
+    async def drain(self, seconds: float) -> None:
+        """Close everybody with 1001 and wait until they are gone, or the time is up."""
+        self.is_draining = True
+        for number, connection in enumerate(tuple(self._connections)):
+            connection.close(Close.GOING_AWAY, "server stops")
+            if number % SWEEP_SLICE == 0:
+                await asyncio.sleep(0)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)

@@ -1,0 +1,189 @@
+"""Moves the bytes of WebSocket clients: handshake, frames in, frames out, the end.
+
+Source: docs/protocol.md 3.7, 3.8, 4.1, 4.3.
+"""
+
+import asyncio
+import contextlib
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from talkwire.gateway.connection import Connection
+from talkwire.gateway.desks import Desks
+from talkwire.gateway.outbox import Outbox
+from talkwire.gateway.peer import Peer, PeerLimits
+from talkwire.gateway.registry import Registry
+from talkwire.handlers.dispatch import Dispatch
+from talkwire.handlers.services import Services
+from talkwire.identity.model import Principal
+from talkwire.kernel.errors import Unauthenticated, Unavailable
+from talkwire.kernel.ids import AccountId
+from talkwire.kernel.tasks import Tasks
+from talkwire.protocol import client_properties
+from talkwire.protocol.catalog import BRAND, CONSUMER
+from talkwire.protocol.envelope import Dialect
+from talkwire.protocol.errors import BadFrame
+from talkwire.protocol.status import Close
+
+CLOSE_WAIT_SECONDS = 2.0
+_SCHEME = re.compile(r"^(?:jwt|bearer)\s+", re.IGNORECASE)
+_FRAMES = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
+_ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
+
+
+@dataclass(frozen=True)
+class SocketLimits:
+    """Bytes of one frame and of what may wait for a client."""
+
+    frame_bytes: int = 1024 * 1024
+    outbox_bytes: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The two socket endpoints."""
+
+    services: Services
+    dispatch: Dispatch
+    desks: Desks
+    registry: Registry
+    tasks: Tasks
+    limits: SocketLimits
+    peer_limits: PeerLimits
+
+    def routes(self) -> list[web.RouteDef]:
+        base = "/ws_api/account/{account_id}/messaging"
+        return [
+            web.get(f"{base}/{role}{rest}", handler)
+            for role, handler in ((CONSUMER, self.consumer), (BRAND, self.brand))
+            for rest in ("", "/", "/{token}")
+        ]
+
+    async def consumer(self, request: web.Request) -> web.StreamResponse:
+        """A consumer's socket: the JWT comes by header, in the path, or later by InitConnection."""
+        account_id = self._account_of(request)
+        token = _token_of(request)
+        who = None
+        if token:
+            who = await self.services.consumers.principal_of_jwt(account_id, token)
+        elif await self.services.accounts.find(account_id) is None:
+            raise Unauthenticated("No such account")
+        return await self._serve(request, account_id, CONSUMER, who)
+
+    async def brand(self, request: web.Request) -> web.StreamResponse:
+        """An agent's socket: the bearer comes in the path or by header."""
+        account_id = self._account_of(request)
+        token = _token_of(request)
+        if not token:
+            raise Unauthenticated("The bearer is missing")
+        who = await self.services.sign_in.principal_of_bearer(account_id, token)
+        return await self._serve(request, account_id, BRAND, who)
+
+    def _account_of(self, request: web.Request) -> AccountId:
+        if self.registry.is_draining:
+            raise Unavailable("The server stops")
+        return AccountId(request.match_info["account_id"])
+
+    async def _serve(
+        self, request: web.Request, account_id: AccountId, role: str, who: Principal | None
+    ) -> web.WebSocketResponse:
+        peer = Peer(role, _dialect_of(request, role), who, self.peer_limits, self.services.clock.now_ms())
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_WAIT_SECONDS,
+            autoping=False,
+            compress=False,
+            max_msg_size=self.limits.frame_bytes,
+            decode_text=False,
+        )
+        stream = await socket.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return socket
+        holder: list[Connection] = []
+        outbox = Outbox(
+            transport,
+            asyncio.get_running_loop(),
+            self.limits.outbox_bytes,
+            lambda: holder[0].close(Close.TRY_AGAIN_LATER, "outbox full"),
+        )
+        connection = Connection(
+            account_id,
+            peer,
+            outbox,
+            stream,
+            self.services,
+            self.dispatch,
+            self.desks,
+            self.tasks,
+            request.remote or "",
+            _properties_of(request),
+        )
+        holder.append(connection)
+        await self._run(socket, connection)
+        return socket
+
+    async def _run(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+        self.registry.add(connection)
+        connection.close_wanted = partial(self._close, socket, connection)
+        try:
+            if connection.peer.who is not None:
+                connection.following.begin()
+            await _read(socket, connection)
+        finally:
+            self.registry.remove(connection)
+            connection.ended()
+
+    def _close(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+        self.tasks.start(_close(socket, connection), "gateway: close")
+
+
+async def _read(socket: web.WebSocketResponse, connection: Connection) -> None:
+    """Take frames until the end. The loop of the hot path."""
+    while True:
+        message = await socket.receive()
+        kind = message.type
+        if kind in _FRAMES:
+            waiting = connection.receive(message.data)
+            if waiting is not None:
+                await waiting
+        elif kind is WSMsgType.PING:
+            connection.seen()
+            connection.outbox.flush()
+            await socket.pong(message.data)
+        elif kind is WSMsgType.PONG:
+            connection.seen()
+        elif kind in _ENDS:
+            return
+
+
+async def _close(socket: web.WebSocketResponse, connection: Connection) -> None:
+    """Bring about the end that somebody asked for; a client that does not take part in it is cut off."""
+    connection.outbox.flush()
+    code = connection.close_code or WSCloseCode.OK
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(CLOSE_WAIT_SECONDS + 1):
+            await socket.close(code=code, message=connection.close_reason.encode(), drain=False)
+    connection.outbox.abort()
+
+
+def _token_of(request: web.Request) -> str:
+    """The token of the path or of the header, whatever scheme it stands under."""
+    in_path = request.match_info.get("token")
+    return in_path or _SCHEME.sub("", request.headers.get("Authorization", "").strip())
+
+
+def _dialect_of(request: web.Request, role: str) -> Dialect:
+    """By `v`; without it a consumer speaks v3 and a brand socket v2. Raises BadFrame."""
+    version = request.query.get("v") or ("3" if role == CONSUMER else "2")
+    try:
+        return Dialect(version.removesuffix(".0"))
+    except ValueError:
+        raise BadFrame("v is 2, 2.1 or 3") from None
+
+
+def _properties_of(request: web.Request) -> dict[str, object]:
+    header = request.headers.get("Client-Properties")
+    return client_properties.of_header(header) if header else client_properties.of_query(request.query)

@@ -1,0 +1,40 @@
+"""The full set of services, as handlers and what lies right of them see it."""
+
+from dataclasses import dataclass
+
+from talkwire.accounts.service import Accounts
+from talkwire.conversations.service import Conversations
+from talkwire.files.service import Files
+from talkwire.identity.agents import Agents
+from talkwire.identity.consumers import Consumers
+from talkwire.identity.sign_in import SignIn
+from talkwire.kernel.clock import Clock
+from talkwire.messaging.catching_up import Log
+from talkwire.messaging.feeds import Feeds
+from talkwire.messaging.file_publishing import FilePublishing
+from talkwire.messaging.hub import Hub
+from talkwire.messaging.presence import Presence
+from talkwire.messaging.publishing import Publishing
+from talkwire.conversations.opening import Opening
+from talkwire.routing.service import Routing
+
+
+@dataclass(frozen=True)
+class Services:
+    """Made once, by assembly."""
+
+    accounts: Accounts
+    agents: Agents
+    clock: Clock
+    consumers: Consumers
+    conversations: Conversations
+    feeds: Feeds
+    file_publishing: FilePublishing
+    files: Files
+    hub: Hub
+    log: Log
+    opening: Opening
+    presence: Presence
+    publishing: Publishing
+    routing: Routing
+    sign_in: SignIn

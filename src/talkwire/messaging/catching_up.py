@@ -1,0 +1,126 @@
+"""Catching up: reading the log from a sequence, and subscriptions that read first and then go live.
+
+Source: docs/protocol.md 5.7.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from talkwire.backends.database.port import Database, Row
+from talkwire.identity.agents import Agents
+from talkwire.identity.model import Kind, Principal
+from talkwire.kernel.ids import AccountId
+from talkwire.messaging import store
+from talkwire.messaging.hub import Hub
+from talkwire.messaging.logged import LoggedEvent, of_row
+from talkwire.messaging.model import EventKind
+from talkwire.messaging.previews import Previews
+
+SLICE = 100
+"""Rows read at once, so that nobody holds the loop for long."""
+
+PER_NOTIFICATION = 500
+MAX_QUERY = 1000
+
+
+class Slice(NamedTuple):
+    events: list[LoggedEvent]
+    following: int  # the sequence to go on from
+    is_last: bool
+
+
+class Log:
+    """The log of events, for readers: with agents' old ids and files' previews joined in."""
+
+    def __init__(self, database: Database, agents: Agents, previews: Previews) -> None:
+        self._database = database
+        self._agents = agents
+        self._previews = previews
+
+    async def read_from(self, who: Principal, dialog_id: str, sequence: int) -> Slice:
+        """Up to SLICE events from this sequence on, those that this one may hear."""
+        rows = await store.events_from(self._database, who.account_id, dialog_id, sequence, SLICE)
+        following = rows[-1]["sequence"] + 1 if rows else sequence
+        return Slice(await self._events(who, rows), following, is_last=len(rows) < SLICE)
+
+    async def query(
+        self, who: Principal, dialog_id: str, sequence: int, max_quantity: int | None
+    ) -> list[LoggedEvent]:
+        """At most 1,000 events, ascending: the oldest with a quantity, the newest without."""
+        read = store.newest_events if max_quantity is None else store.events_from
+        limit = MAX_QUERY if max_quantity is None else max(0, min(max_quantity, MAX_QUERY))
+        return await self._events(who, await read(self._database, who.account_id, dialog_id, sequence, limit))
+
+    async def _events(self, who: Principal, rows: Sequence[Row]) -> list[LoggedEvent]:
+        heard = [row for row in rows if who.kind is Kind.AGENT or row["audience"] == "ALL"]
+        files = [row for row in heard if row["kind"] == EventKind.FILE]
+        told = await self._previews.join(who.account_id, files) if files else {}
+        events = [of_row(row, told.get(row["event_id"])) for row in heard]
+        await self._name_agents(who.account_id, events)
+        return events
+
+    async def _name_agents(self, account_id: AccountId, events: list[LoggedEvent]) -> None:
+        agents = {event.originator_id for event in events if event.originator_role != "CONSUMER"}
+        for agent_id in agents:
+            agent = await self._agents.find_agent(account_id, agent_id)
+            if agent is not None:
+                for event in events:
+                    if event.originator_id == agent_id:
+                        event.originator_old_id = agent.old_id
+
+
+class EventSink(Protocol):
+    """The socket of a subscription."""
+
+    def tell(self, event: LoggedEvent) -> None: ...
+
+    def replay(self, dialog_id: str, events: list[LoggedEvent]) -> None: ...
+
+    async def drained(self) -> None: ...
+
+
+class EventSubscription:
+    """One dialog, from a sequence on, on one socket: first what is in the log, then live."""
+
+    def __init__(self, who: Principal, dialog_id: str, from_sequence: int, sink: EventSink) -> None:
+        self.who = who
+        self.dialog_id = dialog_id
+        self._next = from_sequence
+        self._newest_heard = -1
+        self._is_live = False
+        self._sink = sink
+
+    def hear(self, event: LoggedEvent) -> None:
+        if event.sequence < 0:
+            if self._is_live:
+                self._sink.tell(event)
+        elif not self._is_live:
+            self._newest_heard = event.sequence
+        elif event.sequence >= self._next:
+            self._next = event.sequence + 1
+            self._sink.tell(event)
+
+    async def catch_up(self, log: Log) -> None:
+        """Send everything from the sequence on, at least one notification; then go live without a gap."""
+        pending: list[LoggedEvent] = []
+        is_first = True
+        while True:
+            read = await log.read_from(self.who, self.dialog_id, self._next)
+            pending += read.events
+            self._next = read.following
+            is_done = read.is_last and self._next > self._newest_heard
+            if is_done or len(pending) >= PER_NOTIFICATION:
+                if pending or is_first:
+                    self._sink.replay(self.dialog_id, pending)
+                pending, is_first = [], False
+            if is_done:
+                self._is_live = True
+                return
+            await self._sink.drained()
+            await asyncio.sleep(0)
+
+
+def listen(hub: Hub, subscription: EventSubscription) -> None:
+    """From now on nothing is missed; call before `catch_up`."""
+    hub.add_to_dialog(subscription.who.account_id, subscription.dialog_id, subscription)

@@ -1,0 +1,178 @@
+"""Telling of conversations: subscriptions with a filter, their snapshot, and merged updates.
+
+At most one change per conversation and subscription in 250 ms, computed when it is sent.
+Source: docs/protocol.md 5.8, 6.3, Appendix A24.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import Literal, Protocol
+
+from talkwire.conversations.model import Conversation, ConversationQuery
+from talkwire.conversations.service import Conversations
+from talkwire.conversations.views import View
+from talkwire.conversations.visibility import matches
+from talkwire.identity.model import Principal
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.tasks import Tasks
+
+LEAD_SECONDS = 0.005
+"""So that the answer to a request goes out before the news of what it did."""
+
+WINDOW_SECONDS = 0.25
+MAX_SNAPSHOT = 1000
+
+Key = tuple[str, str]
+ChangeType = Literal["UPSERT", "DELETE"]
+
+
+class ConversationChange:
+    """One conversation as it is told now; encodings are kept so that each is made once per round."""
+
+    __slots__ = ("encoded", "view")
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.encoded: dict[object, bytes] = {}
+
+
+class FeedListener(Protocol):
+    """The socket of a subscription. Must return at once."""
+
+    def hear_conversations(
+        self, feed: "Feed", changes: list[tuple[ChangeType, ConversationChange]]
+    ) -> None: ...
+
+
+class Feed:
+    """One conversation subscription."""
+
+    def __init__(
+        self, subscription_id: str, who: Principal, query: ConversationQuery, listener: FeedListener
+    ) -> None:
+        self.subscription_id = subscription_id
+        self.who = who
+        self.query = query
+        self.listener = listener
+        self.is_ready = False  # the snapshot went out
+        self._matched: set[str] = set()
+        self._missed: dict[str, View] = {}  # changed before the snapshot
+
+    def offer(self, change: ConversationChange, now_ms: int) -> None:
+        """A conversation changed: say so if it matches, or matched before."""
+        conversation = change.view.conversation
+        if not self.is_ready:
+            self._missed[conversation.conversation_id] = change.view
+            return
+        if matches(self.query, change.view, self.who, now_ms):
+            self._matched.add(conversation.conversation_id)
+            self.listener.hear_conversations(self, [("UPSERT", change)])
+        elif conversation.conversation_id in self._matched:
+            self._matched.discard(conversation.conversation_id)
+            self.listener.hear_conversations(self, [("DELETE", change)])
+
+    def send_snapshot(self, found: list[View], now_ms: int) -> None:
+        """What matches now, newest first, as one notification; then live."""
+        views = {view.conversation.conversation_id: view for view in found} | self._missed
+        matching = [view for view in views.values() if matches(self.query, view, self.who, now_ms)]
+        matching.sort(key=lambda view: view.conversation.created_at_ms, reverse=True)
+        self._missed.clear()
+        self._matched = {view.conversation.conversation_id for view in matching}
+        self.is_ready = True
+        self.listener.hear_conversations(
+            self, [("UPSERT", ConversationChange(view)) for view in matching[:MAX_SNAPSHOT]]
+        )
+
+
+class Feeds:
+    """Every conversation subscription on this node."""
+
+    def __init__(self, conversations: Conversations, tasks: Tasks, clock: Clock) -> None:
+        self._conversations = conversations
+        self._tasks = tasks
+        self._clock = clock
+        self._of_consumer: dict[Key, set[Feed]] = defaultdict(set)
+        self._of_account: dict[str, set[Feed]] = defaultdict(set)
+        self._waiting: dict[Key, View] = {}
+        self._cooling: set[Key] = set()
+
+    def open(self, feed: Feed, delay_seconds: float) -> None:
+        """Register a subscription; its snapshot follows after the delay, off this call."""
+        self._group(feed).add(feed)
+        self._tasks.start(self._snapshot(feed, delay_seconds), "feeds: snapshot")
+
+    def change_query(self, feed: Feed, query: ConversationQuery) -> None:
+        """Filter anew; what matches now is told as after subscribing."""
+        feed.query = query
+        feed.is_ready = False
+        self._tasks.start(self._snapshot(feed, 0), "feeds: snapshot")
+
+    def close(self, feed: Feed) -> None:
+        group = self._group(feed)
+        group.discard(feed)
+        if not group and feed.who.is_consumer:
+            del self._of_consumer[feed.who.account_id, feed.who.id]
+        elif not group:
+            del self._of_account[feed.who.account_id]
+
+    def touch(self, view: View) -> None:
+        """Something about this conversation changed: tell soon, and not too often."""
+        conversation = view.conversation
+        key = (conversation.account_id, conversation.conversation_id)
+        if key in self._waiting or not self._has_watchers(conversation):
+            return
+        self._waiting[key] = view
+        if key not in self._cooling:
+            asyncio.get_running_loop().call_later(LEAD_SECONDS, self._tell, key)
+
+    def heard(self, conversation: Conversation) -> None:
+        """A conversation was opened or changed; for `Conversations.on_change`."""
+        view = self._conversations.views.find(conversation.account_id, conversation.conversation_id)
+        if view is not None:
+            self.touch(view)
+        elif self._has_watchers(conversation):
+            self._tasks.start(self._load_and_touch(conversation), "feeds: load")
+
+    async def _load_and_touch(self, conversation: Conversation) -> None:
+        self.touch(await self._conversations.view(conversation.account_id, conversation.conversation_id))
+
+    def _tell(self, key: Key) -> None:
+        view = self._waiting.pop(key)
+        self._cooling.add(key)
+        asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._cooled, key)
+        change = ConversationChange(view)
+        now_ms = self._clock.now_ms()
+        for feed in self._watching(view):
+            feed.offer(change, now_ms)
+
+    def _cooled(self, key: Key) -> None:
+        self._cooling.discard(key)
+        if key in self._waiting:
+            self._tell(key)
+
+    async def _snapshot(self, feed: Feed, delay_seconds: float) -> None:
+        if delay_seconds:
+            await asyncio.sleep(delay_seconds)
+        if feed not in self._group(feed):
+            return
+        found = await self._conversations.list_for(feed.who, feed.query)
+        if feed in self._group(feed):
+            feed.send_snapshot(list(found), self._clock.now_ms())
+
+    def _has_watchers(self, conversation: Conversation) -> bool:
+        return (
+            conversation.account_id in self._of_account
+            or (conversation.account_id, conversation.consumer_id) in self._of_consumer
+        )
+
+    def _watching(self, view: View) -> list[Feed]:
+        conversation = view.conversation
+        return [
+            *self._of_consumer.get((conversation.account_id, conversation.consumer_id), ()),
+            *self._of_account.get(conversation.account_id, ()),
+        ]
+
+    def _group(self, feed: Feed) -> set[Feed]:
+        if feed.who.is_consumer:
+            return self._of_consumer[feed.who.account_id, feed.who.id]
+        return self._of_account[feed.who.account_id]

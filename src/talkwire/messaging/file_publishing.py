@@ -1,0 +1,98 @@
+"""Publishing a file: judged first, then its event and its publication in one unit of work.
+
+Source: docs/protocol.md 9.5, 9.6.
+"""
+
+import msgspec
+
+from talkwire.backends.database.port import Database, Outcome, Transaction
+from talkwire.conversations.views import View
+from talkwire.files.model import HostedFileMessage, Publication
+from talkwire.files.rules import admit_resume_by_file
+from talkwire.files.service import Files
+from talkwire.identity.model import Principal
+from talkwire.messaging.errors import ChangedTooOften, IdempotencyKeyReused, NotStored
+from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.model import HOSTED_FILE, ContentEvent, EventKind
+from talkwire.messaging.previews import Previews
+from talkwire.messaging.publishing import MAX_TRIES, Extras, Publishing, Reply
+from talkwire.messaging.telling import Telling
+
+
+class FilePublishing:
+    """The slow sibling of `Publishing`: waits for a verdict, holds nobody up."""
+
+    def __init__(
+        self, database: Database, publishing: Publishing, files: Files, previews: Previews, telling: Telling
+    ) -> None:
+        self._database = database
+        self._publishing = publishing
+        self._files = files
+        self._previews = previews
+        self._telling = telling
+
+    async def publish(
+        self, who: Principal, dialog_id: str, message: HostedFileMessage, extras: Extras, reply: Reply
+    ) -> None:
+        """Publish a file; `reply` hears when it is durable, before anybody else is told.
+
+        Raises what `Publishing.submit` raises, and files' refusals: UnusableFile, FileSharingOff and kin.
+        """
+        stored = ContentEvent(
+            content_type=HOSTED_FILE,
+            message=msgspec.to_builtins(msgspec.structs.replace(message, preview=None)),
+        )
+        for _ in range(MAX_TRIES):
+            view = await self._publishing.get_view(who, dialog_id)
+            entry = self._publishing.judge(who, view, dialog_id, stored, extras, EventKind.FILE)
+            publication = await self._admit(who, view, message)
+            outcome = await self._append(entry, publication, reply)
+            if outcome is Outcome.STALE:
+                await self._publishing.renew_view(entry)
+            else:
+                _check(outcome)
+                return
+        raise ChangedTooOften("The conversation changed meanwhile; try again")
+
+    async def _admit(self, who: Principal, view: View, message: HostedFileMessage) -> Publication:
+        conversation = view.conversation
+        log = view.logs[conversation.main.dialog_id]
+        admit_resume_by_file(
+            resume_depth=conversation.resume_depth,
+            has_content=log.last_content_sequence >= 0,
+            from_widget=False,
+        )
+        return await self._files.admit_publication(who, conversation.conversation_id, message)
+
+    async def _append(self, entry: LoggedEvent, publication: Publication, reply: Reply) -> Outcome:
+        async def unit(tx: Transaction) -> Outcome:
+            entry.outcome = Outcome.PENDING
+            await tx.append([entry])
+            if entry.outcome is Outcome.APPENDED:
+                await self._files.record_publication(
+                    tx,
+                    publication,
+                    dialog_id=entry.dialog_id,
+                    sequence=entry.sequence,
+                    audience=entry.audience,
+                    at_ms=entry.at_ms,
+                )
+            return entry.outcome
+
+        def committed(outcome: Outcome) -> None:
+            if outcome is Outcome.REPEATED:
+                reply(entry)
+            elif outcome is Outcome.APPENDED:
+                self._files.note_publication(publication, audience=entry.audience)
+                entry.told_event = self._previews.join_held(publication.account_id, entry.event)
+                reply(entry)
+                self._telling.tell(entry)
+
+        return await self._database.write(unit, committed)
+
+
+def _check(outcome: Outcome) -> None:
+    if outcome is Outcome.KEY_REUSED:
+        raise IdempotencyKeyReused("This idempotency key was used for another request")
+    if outcome is Outcome.UNAVAILABLE:
+        raise NotStored("The log cannot be written now; nothing was published")

@@ -1,0 +1,74 @@
+"""Who listens on this node, and telling them. The log is the truth; this only saves them a look."""
+
+from typing import Protocol
+
+from talkwire.conversations.model import Conversation, ParticipantState
+from talkwire.identity.model import Kind, Principal
+from talkwire.messaging.logged import LoggedEvent
+
+
+class Listener(Protocol):
+    """Somebody who is told events as they are committed, in order. Must return at once."""
+
+    @property
+    def who(self) -> Principal: ...
+
+    def hear(self, event: LoggedEvent) -> None: ...
+
+
+class Hub:
+    """Listeners by dialog (subscriptions), and by participant (sockets told of all they take part in)."""
+
+    def __init__(self) -> None:
+        self._of_dialog: dict[tuple[str, str], list[Listener]] = {}
+        self._of_participant: dict[tuple[str, str], list[Listener]] = {}
+
+    def tell(self, event: LoggedEvent, conversation: Conversation | None) -> None:
+        """Tell everybody on this node who may hear it. Private events never reach a consumer.
+
+        Without the conversation only the dialog's subscribers are told.
+        """
+        account_id = event.account_id
+        is_private = event.audience != "ALL"
+        for listener in self._of_dialog.get((account_id, event.dialog_id), ()):
+            if not (is_private and listener.who.kind is not Kind.AGENT):
+                listener.hear(event)
+        if not self._of_participant or conversation is None:
+            return
+        told: list[str] = []
+        for participant in conversation.participants:
+            if participant.state is ParticipantState.ACTIVE and participant.id not in told:
+                told.append(participant.id)
+                for listener in self._of_participant.get((account_id, participant.id), ()):
+                    if not (is_private and listener.who.kind is not Kind.AGENT):
+                        listener.hear(event)
+
+    def add_to_dialog(self, account_id: str, dialog_id: str, listener: Listener) -> None:
+        self._of_dialog.setdefault((account_id, dialog_id), []).append(listener)
+
+    def remove_from_dialog(self, account_id: str, dialog_id: str, listener: Listener) -> None:
+        _remove(self._of_dialog, (account_id, dialog_id), listener)
+
+    def add_participant(self, listener: Listener) -> None:
+        key = (listener.who.account_id, listener.who.id)
+        self._of_participant.setdefault(key, []).append(listener)
+
+    def remove_participant(self, listener: Listener) -> None:
+        _remove(self._of_participant, (listener.who.account_id, listener.who.id), listener)
+
+    def listens(self, account_id: str, dialog_id: str, participant_id: str) -> bool:
+        """Does this participant hold a subscription to the dialog here?"""
+        return any(
+            listener.who.id == participant_id for listener in self._of_dialog.get((account_id, dialog_id), ())
+        )
+
+
+def _remove(
+    listeners: dict[tuple[str, str], list[Listener]], key: tuple[str, str], listener: Listener
+) -> None:
+    held = listeners.get(key)
+    if held is None:
+        return
+    listeners[key] = [other for other in held if other is not listener]
+    if not listeners[key]:
+        del listeners[key]

@@ -1,0 +1,82 @@
+"""Chat states: told live, ended when their author falls silent, and implied by sockets that come and go.
+
+Source: docs/protocol.md 4.3, 5.6, Appendix A27.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from talkwire.conversations.model import Conversation, State
+from talkwire.conversations.views import Views
+from talkwire.identity.model import Principal
+from talkwire.kernel.clock import Clock
+from talkwire.messaging.hub import Hub
+from talkwire.messaging.logged import LoggedEvent, implied
+from talkwire.messaging.rules import find_role
+
+COMPOSING = "COMPOSING"
+_Key = tuple[str, str, str]  # account, dialog, participant
+
+
+class Presence:
+    """Who is typing, and who went away. Kept in memory only: a restart forgets it."""
+
+    def __init__(self, hub: Hub, views: Views, clock: Clock, composing_seconds: float = 30) -> None:
+        self._hub = hub
+        self._views = views
+        self._clock = clock
+        self._composing_seconds = composing_seconds
+        self._composing: dict[_Key, asyncio.TimerHandle] = {}
+        self._away: dict[_Key, None] = {}
+
+    def tell(self, who: Principal, event: LoggedEvent, chat_state: str, conversation: Conversation) -> None:
+        """Tell a chat state; COMPOSING ends by itself."""
+        self._hub.tell(event, conversation)
+        self.stop_composing(event)
+        if chat_state == COMPOSING:
+            key = (event.account_id, event.dialog_id, event.originator_id)
+            self._composing[key] = asyncio.get_running_loop().call_later(
+                self._composing_seconds, self._fell_silent, key, who
+            )
+
+    def stop_composing(self, event: LoggedEvent) -> None:
+        """Whoever sends content, or another chat state, is not composing any more."""
+        if self._composing:
+            timer = self._composing.pop((event.account_id, event.dialog_id, event.originator_id), None)
+            if timer is not None:
+                timer.cancel()
+
+    def left(self, who: Principal, dialog_ids: Iterable[str], chat_state: str) -> None:
+        """The last socket of a consumer ended: BACKGROUND on mobile, GONE on the web."""
+        for dialog_id in dialog_ids:
+            if not self._hub.listens(who.account_id, dialog_id, who.id):
+                self._away[who.account_id, dialog_id, who.id] = None
+                self._imply(who, dialog_id, chat_state)
+        while len(self._away) > 100_000:
+            self._away.pop(next(iter(self._away)))
+
+    def returned(self, who: Principal, dialog_id: str) -> None:
+        """A consumer follows the dialog again: ACTIVE, if it had left."""
+        if self._away and self._away.pop((who.account_id, dialog_id, who.id), 0) is None:
+            self._imply(who, dialog_id, "ACTIVE")
+
+    def close(self) -> None:
+        for timer in self._composing.values():
+            timer.cancel()
+        self._composing.clear()
+
+    def _fell_silent(self, key: _Key, who: Principal) -> None:
+        self._composing.pop(key, None)
+        self._imply(who, key[1], "PAUSE")
+
+    def _imply(self, who: Principal, dialog_id: str, chat_state: str) -> None:
+        view = self._views.find_by_dialog(who.account_id, dialog_id)
+        if view is None:
+            return
+        conversation = view.conversation
+        dialog = conversation.dialog(dialog_id)
+        role = find_role(conversation, who.id)
+        if role is None or dialog is None or dialog.state is not State.OPEN:
+            return
+        event = implied(who, conversation, dialog_id, role, chat_state, self._clock.now_ms())
+        self._hub.tell(event, conversation)

@@ -1,0 +1,45 @@
+"""Joining a file's preview into its event: stored beside the file, told with the event."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from talkwire.backends.database.port import Row
+from talkwire.files.service import Files
+from talkwire.kernel.ids import AccountId
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Previews:
+    """What history readers and fresh publishes ask for."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    async def join(self, account_id: AccountId, rows: Sequence[Row]) -> dict[str, bytes]:
+        """The JSON to tell for rows of files, by event id; a row without preview is left out."""
+        paths = {row["event_id"]: path_of(bytes(row["event"])) for row in rows}
+        previews = await self._files.previews_for(account_id, paths.values())
+        return {
+            row["event_id"]: with_preview(bytes(row["event"]), previews[paths[row["event_id"]]])
+            for row in rows
+            if paths[row["event_id"]] in previews
+        }
+
+    def join_held(self, account_id: AccountId, event: bytes) -> bytes:
+        """The same for one event whose preview was just stored; as it is when there is none."""
+        preview = self._files.preview_held(account_id, path_of(event))
+        return with_preview(event, preview) if preview else event
+
+
+def path_of(event: bytes) -> str:
+    """The relative path in a stored `hosted/file` event."""
+    return str(_decode(event)["message"]["relativePath"])
+
+
+def with_preview(event: bytes, preview: str) -> bytes:
+    decoded = _decode(event)
+    decoded["message"]["preview"] = preview
+    return _encode(decoded)

@@ -1,0 +1,261 @@
+"""Publishing: judged on the view, appended to the log, told to who listens. The hot path.
+
+Source: docs/architecture.md, "The life of an event".
+"""
+
+import os
+from collections.abc import Callable
+from itertools import count
+
+import msgspec
+
+from talkwire.backends.database.port import Append, Database, Outcome
+from talkwire.conversations.model import Conversation, Role
+from talkwire.conversations.service import Conversations
+from talkwire.conversations.views import View
+from talkwire.conversations.visibility import may_see
+from talkwire.identity.model import Principal
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import TalkwireError
+from talkwire.kernel.ids import AccountId, ConversationId
+from talkwire.kernel.tasks import Tasks
+from talkwire.messaging.errors import (
+    ChangedTooOften,
+    DialogNotFound,
+    IdempotencyKeyReused,
+    NotAParticipant,
+    NotStored,
+)
+from talkwire.messaging.lanes import Lane, Lanes
+from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.model import (
+    AcceptStatusEvent,
+    Audience,
+    ChatStateEvent,
+    ContentEvent,
+    Event,
+    EventKind,
+    RichContentEvent,
+)
+from talkwire.messaging.presence import Presence
+from talkwire.messaging.rules import EventLimits, admit_event, find_role, get_dialog, read_up_to
+from talkwire.messaging.telling import Telling
+
+MAX_TRIES = 3
+KINDS: dict[type, EventKind] = {
+    ContentEvent: EventKind.CONTENT,
+    RichContentEvent: EventKind.RICH,
+    AcceptStatusEvent: EventKind.ACCEPT,
+    ChatStateEvent: EventKind.CHAT,
+}
+_NO_CONTENT = frozenset({EventKind.ACCEPT, EventKind.CHAT})
+_encode = msgspec.json.Encoder().encode
+
+Reply = Callable[[LoggedEvent], None]
+"""Hears once how a publish went: `refusal` is set, or `sequence` is (-1 for chat states: they take none)."""
+
+
+class Extras(msgspec.Struct, frozen=True):
+    """What may come with a publish besides the event. `metadata` and `client_properties` are JSON."""
+
+    audience: str = Audience.ALL
+    metadata: bytes | None = None
+    client_properties: bytes | None = None
+    idempotency_key: str | None = None
+    fingerprint: bytes | None = None
+
+
+NO_EXTRAS = Extras()
+
+
+class Publishing:
+    """Takes publishes in order and answers them once they are on disk."""
+
+    def __init__(  # noqa: PLR0913 -- the hot path reaches its collaborators without a detour
+        self,
+        database: Database,
+        conversations: Conversations,
+        telling: Telling,
+        presence: Presence,
+        clock: Clock,
+        tasks: Tasks,
+        limits: EventLimits,
+    ) -> None:
+        self._database = database
+        self._conversations = conversations
+        self._telling = telling
+        self._presence = presence
+        self._clock = clock
+        self._tasks = tasks
+        self._limits = limits
+        self._lanes = Lanes()
+        self._id_prefix = os.urandom(10).hex()
+        self._ids = count()
+
+    def find_view(self, account_id: str, dialog_id: str) -> View | None:
+        """The view to judge on, if it is in memory."""
+        return self._conversations.views.find_by_dialog(account_id, dialog_id)
+
+    async def get_view(self, who: Principal, dialog_id: str) -> View:
+        """The view to judge on, read if need be. Raises DialogNotFound."""
+        try:
+            return await self._conversations.view_of_dialog(who.account_id, dialog_id)
+        except TalkwireError as error:
+            if error.kind.value == "not found":
+                raise DialogNotFound("No such dialog") from None
+            raise
+
+    def submit(
+        self,
+        who: Principal,
+        view: View,
+        dialog_id: str,
+        event: Event,
+        reply: Reply,
+        extras: Extras = NO_EXTRAS,
+    ) -> None:
+        """Judge a publish and put it into the log's queue; `reply` is called when it is durable.
+
+        Chat states are told at once and replied to with sequence 0.
+        Raises DialogNotFound, NotAParticipant, DialogClosed, MayNotPublish, BadEvent.
+        """
+        entry = self.judge(who, view, dialog_id, event, extras)
+        if entry.kind is EventKind.CHAT:
+            self._presence.tell(who, entry, event.chat_state, view.conversation)  # type: ignore[union-attr]
+            reply(entry)
+            return
+        entry.reply = reply
+        lane = entry.lane = self._lanes.lane_of(entry.account_id, dialog_id, entry.version)
+        if lane.must_wait(entry.version):
+            lane.held.append(entry)
+            return
+        lane.in_flight += 1
+        self._database.append(entry)
+
+    def judge(
+        self,
+        who: Principal,
+        view: View,
+        dialog_id: str,
+        event: Event,
+        extras: Extras,
+        kind: EventKind | None = None,
+    ) -> LoggedEvent:
+        """The entry for the log, if this one may publish this here. Raises as `submit`."""
+        conversation = view.conversation
+        role = self._admit(who, conversation, dialog_id, event, extras.audience)
+        kind = kind or KINDS[type(event)]
+        entry = LoggedEvent(
+            account_id=who.account_id,
+            conversation_id=conversation.conversation_id,
+            dialog_id=dialog_id,
+            version=conversation.version,
+            event_id=f"{self._id_prefix}{next(self._ids):x}",
+            kind=kind,
+            event=_encode(event),
+            originator_id=who.id,
+            originator_role=role,
+            audience=extras.audience,
+            at_ms=self._clock.now_ms(),
+            settled=self._settled,
+            is_content=kind not in _NO_CONTENT,
+            metadata=extras.metadata,
+            client_properties=extras.client_properties,
+            idempotency_key=extras.idempotency_key,
+            fingerprint=extras.fingerprint,
+        )
+        if kind is EventKind.ACCEPT:
+            entry.read_up_to = read_up_to(event, view.logs[dialog_id].last_sequence)  # type: ignore[index]
+        return entry.for_publisher(who, event)
+
+    def _admit(
+        self, who: Principal, conversation: Conversation, dialog_id: str, event: Event, audience: str
+    ) -> Role:
+        role = find_role(conversation, who.id)
+        if role is None:
+            if may_see(who, conversation):
+                raise NotAParticipant("Not a participant of this conversation")
+            raise DialogNotFound("No such dialog")
+        admit_event(get_dialog(conversation, dialog_id), role, event, audience, self._limits)
+        return role
+
+    def _settled(self, append: Append) -> None:
+        entry: LoggedEvent = append  # type: ignore[assignment]
+        lane: Lane = entry.lane  # type: ignore[assignment]
+        lane.in_flight -= 1
+        outcome = entry.outcome
+        if outcome is Outcome.APPENDED:
+            reply = entry.reply
+            if reply is not None:
+                reply(entry)
+            self._telling.tell(entry)
+        elif outcome is Outcome.STALE and entry.tries < MAX_TRIES:
+            entry.tries += 1
+            lane.stale.append(entry)
+        else:
+            self._refuse(entry, _REFUSALS.get(outcome))
+        if not lane.in_flight:
+            self._continue(entry, lane)
+
+    def _refuse(self, entry: LoggedEvent, refusal: TalkwireError | None) -> None:
+        """Reply without telling anybody: refused, or a repeat that was told long ago."""
+        entry.refusal = refusal
+        if entry.reply is not None:
+            entry.reply(entry)
+
+    def _continue(self, entry: LoggedEvent, lane: Lane) -> None:
+        """Nothing of this lane is in flight any more: judge again what waits, in order."""
+        if lane.stale or lane.held:
+            view = self.find_view(entry.account_id, entry.dialog_id)
+            if view is None or (lane.stale and view.conversation.version <= lane.version):
+                self._tasks.start(self._continue_on_fresh_view(entry, lane), "publishing: fresh view")
+                return
+            self._judge_again(lane, view)
+        self._lanes.drop_if_idle(entry.account_id, entry.dialog_id, lane)
+
+    async def _continue_on_fresh_view(self, entry: LoggedEvent, lane: Lane) -> None:
+        """Another node changed the conversation, or the view was dropped: read it, then go on."""
+        try:
+            view = await self.renew_view(entry)
+        except TalkwireError as refusal:
+            for waiting in lane.take_waiting():
+                self._refuse(waiting, refusal)
+        else:
+            self._judge_again(lane, view)
+        self._lanes.drop_if_idle(entry.account_id, entry.dialog_id, lane)
+
+    async def renew_view(self, entry: LoggedEvent) -> View:
+        """The view as the database has it now, when the one in memory is not newer than the entry's."""
+        account_id, conversation_id = AccountId(entry.account_id), ConversationId(entry.conversation_id)
+        held = self._conversations.views.find(account_id, conversation_id)
+        if held is not None and held.conversation.version > entry.version:
+            return held
+        self._conversations.views.forget(account_id, conversation_id)
+        return await self._conversations.view(account_id, conversation_id)
+
+    def _judge_again(self, lane: Lane, view: View) -> None:
+        conversation = view.conversation
+        lane.version = conversation.version
+        for entry in lane.take_waiting():
+            try:
+                entry.originator_role = self._admit(
+                    entry.who,  # type: ignore[arg-type]
+                    conversation,
+                    entry.dialog_id,
+                    entry.payload,  # type: ignore[arg-type]
+                    entry.audience,
+                )
+            except TalkwireError as refusal:
+                self._refuse(entry, refusal)
+                continue
+            entry.version = conversation.version
+            entry.outcome = Outcome.PENDING
+            lane.in_flight += 1
+            self._database.append(entry)
+
+
+_REFUSALS: dict[Outcome, TalkwireError] = {
+    Outcome.STALE: ChangedTooOften("The conversation changed meanwhile; try again"),
+    Outcome.KEY_REUSED: IdempotencyKeyReused("This idempotency key was used for another request"),
+    Outcome.UNAVAILABLE: NotStored("The log cannot be written now; nothing was published"),
+}

@@ -1,0 +1,122 @@
+"""May this one publish this, here, now? Pure. Source: docs/protocol.md 5.6, Appendix A7."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from talkwire.conversations.model import Conversation, Dialog, DialogType, ParticipantState, Role, State
+from talkwire.messaging.errors import BadEvent, DialogClosed, DialogNotFound, MayNotPublish
+from talkwire.messaging.model import (
+    HOSTED_FILE,
+    TEXT,
+    AcceptStatusEvent,
+    Audience,
+    ChatStateEvent,
+    ContentEvent,
+    Event,
+    HostedFileEvent,
+    RichContentEvent,
+)
+
+ACCEPT_STATUSES = frozenset({"ACCEPT", "READ", "ACCESS", "NACK", "ACTION", "VIEWED"})
+CHAT_STATES = frozenset({"ACTIVE", "INACTIVE", "GONE", "COMPOSING", "PAUSE", "BACKGROUND"})
+SECURE_FORMS = frozenset({"forms/secure-invitation", "forms/secure-submission"})
+
+
+@dataclass(frozen=True)
+class EventLimits:
+    """Bytes of UTF-8."""
+
+    text_bytes: int = 32 * 1024
+    rich_bytes: int = 128 * 1024
+
+
+def find_role(conversation: Conversation, participant_id: str) -> Role | None:
+    """The first role under which somebody takes part; None for who does not."""
+    for participant in conversation.participants:
+        if participant.id == participant_id and participant.state is ParticipantState.ACTIVE:
+            return participant.role
+    return None
+
+
+def get_dialog(conversation: Conversation, dialog_id: str) -> Dialog:
+    """Raises DialogNotFound."""
+    for dialog in conversation.dialogs:
+        if dialog.dialog_id == dialog_id:
+            return dialog
+    raise DialogNotFound("No such dialog")
+
+
+def admit_event(dialog: Dialog, role: Role, event: Event, audience: str, limits: EventLimits) -> None:
+    """Refuse what this role may not publish in this dialog.
+
+    Receipts may be sent after the close; nothing else may.
+    Raises DialogClosed, MayNotPublish, BadEvent.
+    """
+    if role is Role.READER:
+        raise MayNotPublish("A READER is silent")
+    if dialog.state is not State.OPEN and type(event) is not AcceptStatusEvent:
+        raise DialogClosed("The dialog is closed")
+    if audience != Audience.ALL:
+        _admit_private(role, audience)
+    _CHECKS[type(event)](event, dialog, limits)
+
+
+def _admit_private(role: Role, audience: str) -> None:
+    if audience != Audience.AGENTS_AND_MANAGERS:
+        raise BadEvent("messageAudience is ALL or AGENTS_AND_MANAGERS")
+    if role is Role.CONSUMER:
+        raise MayNotPublish("Only agents and managers may publish privately")
+
+
+def _check_content(event: ContentEvent, _dialog: Dialog, limits: EventLimits) -> None:
+    if event.content_type == TEXT:
+        if not isinstance(event.message, str):
+            raise BadEvent("message is text for text/plain")
+        if len(event.message) > limits.text_bytes or len(event.message.encode()) > limits.text_bytes:
+            raise BadEvent(f"A text takes at most {limits.text_bytes} bytes")
+    elif event.content_type in SECURE_FORMS or event.content_type == HOSTED_FILE:
+        if not isinstance(event.message, dict):
+            raise BadEvent(f"message is an object for {event.content_type}")
+    else:
+        raise BadEvent("Unknown contentType")
+
+
+def _check_rich(event: RichContentEvent, _dialog: Dialog, _limits: EventLimits) -> None:
+    if not isinstance(event.content, dict):
+        raise BadEvent("content is missing or not an object")
+
+
+def _check_accept(event: AcceptStatusEvent, _dialog: Dialog, _limits: EventLimits) -> None:
+    if event.status not in ACCEPT_STATUSES:
+        raise BadEvent("Unknown accept status")
+
+
+def _check_chat_state(event: ChatStateEvent, dialog: Dialog, _limits: EventLimits) -> None:
+    if event.chat_state not in CHAT_STATES:
+        raise BadEvent("Unknown chat state")
+    if dialog.type is DialogType.POST_SURVEY:
+        raise BadEvent("A survey dialog takes no chat states")
+
+
+def _check_file(event: HostedFileEvent, _dialog: Dialog, _limits: EventLimits) -> None:
+    if event.message is None:
+        raise BadEvent("message is missing")
+
+
+_CHECKS: dict[type, Callable[[Any, Dialog, EventLimits], None]] = {
+    ContentEvent: _check_content,
+    HostedFileEvent: _check_file,
+    RichContentEvent: _check_rich,
+    AcceptStatusEvent: _check_accept,
+    ChatStateEvent: _check_chat_state,
+}
+
+
+def read_up_to(event: Event, last_sequence: int) -> int | None:
+    """The highest sequence a READ names, numbers that do not exist left out; None for anything else."""
+    if type(event) is not AcceptStatusEvent or event.status != "READ":
+        return None
+    listed = event.sequence_list if isinstance(event.sequence_list, list) else [event.sequence_list]
+    known = [sequence for sequence in listed if 0 <= sequence <= last_sequence]
+    return max(known, default=None)

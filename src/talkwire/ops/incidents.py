@@ -1,0 +1,26 @@
+"""Bugs: logged once with an id, which is all the client is told."""
+
+import structlog
+
+from talkwire.ops.logs import new_incident_id
+from talkwire.ops.metrics import Metrics
+
+log = structlog.get_logger()
+
+
+class IncidentLog:
+    """Where exceptions go that are not refusals."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def record(self, error: BaseException, what: str) -> str:
+        """Write it down; gives the id to answer with."""
+        incident = new_incident_id()
+        self._metrics.incident()
+        log.error("incident", incident=incident, what=what, exc_info=error)
+        return incident
+
+    def task_failed(self, name: str, error: BaseException) -> None:
+        """A background task died."""
+        self.record(error, name)

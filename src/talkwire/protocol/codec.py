@@ -1,0 +1,95 @@
+"""Bytes to requests and answers to bytes. One decode per frame; bodies are decoded once they have a type."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from talkwire.protocol.envelope import NOTHING, Notification, Request, Response
+from talkwire.protocol.errors import BadFrame
+
+T = TypeVar("T")
+MAX_DEPTH = 64
+"""How deep a body may nest. Source: docs/protocol.md 4.2."""
+
+MAX_RICH_BYTES = 128 * 1024
+"""How long free-form content may be, encoded. Source: docs/protocol.md, Appendix A7."""
+
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Everything msgspec raises on bytes from outside."""
+
+ERROR_TYPE = ".ReqBody$ErrorResp"
+STRING_ERROR_TYPE = ".ReqBody$StringResp"
+
+
+class _OnlyId(msgspec.Struct):
+    id: str | int | float | None = None
+
+
+_ids = msgspec.json.Decoder(_OnlyId)
+_requests = msgspec.json.Decoder(Request)
+_bodies: dict[type, msgspec.json.Decoder[Any]] = {}
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Python to compact JSON bytes."""
+
+
+def decode_request(frame: bytes) -> Request:
+    """The request in a frame. Raises BadFrame, with the request's id where one can be read."""
+    try:
+        return _requests.decode(frame)
+    except DECODE_ERRORS as error:
+        raise BadFrame(f"Not a request: {_reason(error)}", _find_id(frame)) from None
+
+
+def decode_body(raw: msgspec.Raw, body_type: type[T]) -> T:
+    """A typed body; a missing or null one counts as `{}`. Numbers may come as text. Raises BadFrame."""
+    decoder = _bodies.get(body_type)
+    if decoder is None:
+        decoder = _bodies[body_type] = msgspec.json.Decoder(body_type, strict=False)
+    data: Any = raw if raw and raw != NOTHING else b"{}"
+    try:
+        if bytes(data) == b"null":
+            data = b"{}"
+        return decoder.decode(data)  # type: ignore[no-any-return]
+    except DECODE_ERRORS as error:
+        raise BadFrame(_reason(error)) from None
+
+
+def check_depth(value: object, limit: int = MAX_DEPTH) -> None:
+    """Refuse free-form JSON nested deeper than we store. Raises BadFrame."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, (dict, list))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return
+    raise BadFrame(f"Nested deeper than {limit}")
+
+
+def encode_response(request_id: str, code: int, type_name: str, body: object = msgspec.UNSET) -> bytes:
+    return encode(Response(kind="resp", reqId=request_id, code=code, type=type_name, body=body))
+
+
+def encode_notification(type_name: str, body: object) -> bytes:
+    return encode(Notification(kind="notification", type=type_name, body=body))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    return str(error)
+
+
+def _find_id(frame: bytes) -> str:
+    """The id of a request that is otherwise unusable, so that its sender can match the error."""
+
+    try:
+        found = _ids.decode(frame).id
+    except DECODE_ERRORS:
+        return ""
+    return "" if found is None else str(found)
