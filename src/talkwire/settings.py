@@ -36,6 +36,13 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="`host` or `host:port` that discovery tells clients. Empty: the address and port listened on."
         ),
     ] = ""
+    proxy_addresses: Annotated[
+        str,
+        Meta(
+            description="Addresses and networks of reverse proxies, separated by commas: their "
+            "`X-Forwarded-For` says who the client is."
+        ),
+    ] = ""
     tls_cert_file: Annotated[
         str,
         Meta(

@@ -46,6 +46,7 @@ def test_a_flag_that_was_not_given_changes_nothing() -> None:
         ({"TALKWIRE_TLS_CERT_FILE": "a.pem"}, "belong together"),
         ({"TALKWIRE_PORT": "80", "TALKWIRE_HTTP_PORT": "80"}, "are the same"),
         ({"TALKWIRE_DATA_FOLDER": "d", "TALKWIRE_KEYS_FOLDER": "d/keys"}, "inside the data folder"),
+        ({"TALKWIRE_PROXY_ADDRESSES": "next door"}, r"listen\.proxy_addresses: 'next door'"),
         ({"TALKWIRE_DATABASE_URL": "mysql://x"}, r"expected postgresql://"),
         ({"TALKWIRE_DATABASE_URL_FILE": "/nowhere"}, "TALKWIRE_DATABASE_URL_FILE: /nowhere: No such file"),
     ],

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from talkwire.ops.proxies import parse_networks
 from talkwire.settings import Settings
 
 PREFIX = "TALKWIRE_"
@@ -163,6 +164,10 @@ def _check(settings: Settings) -> None:
     listen, storage = settings.listen, settings.storage
     if bool(listen.tls_cert_file) != bool(listen.tls_key_file):
         raise BadSettings("listen.tls_cert_file and listen.tls_key_file belong together")
+    try:
+        parse_networks(listen.proxy_addresses)
+    except ValueError as error:
+        raise BadSettings(f"listen.proxy_addresses: {error}") from error
     if listen.port and listen.port == listen.http_port:
         raise BadSettings("listen.port and listen.http_port are the same")
     if storage.keys_path.is_relative_to(storage.data_path):

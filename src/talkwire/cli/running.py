@@ -21,7 +21,8 @@ from talkwire.kernel.clock import Clock, SystemClock
 from talkwire.kernel.errors import Unavailable
 from talkwire.ops.logs import new_incident_id
 from talkwire.ops.metrics import Metrics
-from talkwire.ops.requests import recorder
+from talkwire.ops.proxies import parse_networks
+from talkwire.ops.requests import proxy_middleware, recorder
 from talkwire.ops.tls import Tls
 from talkwire.ops.tuning import settle_memory
 from talkwire.ops.worker import Worker
@@ -103,6 +104,8 @@ def _tls(settings: Settings) -> Tls:
 
 
 async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
+    if trusted := parse_networks(ground.settings.listen.proxy_addresses):
+        node.app.middlewares.insert(0, proxy_middleware(trusted))
     runner = web.AppRunner(
         node.app,
         access_log_class=recorder(node.metrics.http_answered, log_requests=ground.settings.logs.log_requests),

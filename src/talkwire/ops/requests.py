@@ -1,4 +1,4 @@
-"""One line, and one count, for each HTTP request: aiohttp's hook for access logs, with our words."""
+"""One line, and one count, for each HTTP request, under the address of the client that sent it."""
 
 import logging
 from collections.abc import Callable
@@ -7,6 +7,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.typedefs import Handler, Middleware
+
+from talkwire.ops.proxies import Network, client_address
 
 log = structlog.get_logger()
 
@@ -31,6 +34,19 @@ def recorder(answered: Answered, *, log_requests: bool) -> type[AbstractAccessLo
                 _write_line(request, response, time)
 
     return Recorder
+
+
+def proxy_middleware(trusted: tuple[Network, ...]) -> Middleware:
+    """Gives handlers a request whose `remote` is the client's, not our proxy's."""
+
+    @web.middleware
+    async def behind_proxy(request: web.Request, handler: Handler) -> web.StreamResponse:
+        forwarded = request.headers.getall("X-Forwarded-For", ())
+        if not forwarded or request.remote is None:
+            return await handler(request)
+        return await handler(request.clone(remote=client_address(request.remote, forwarded, trusted)))
+
+    return behind_proxy
 
 
 def route_of(request: web.BaseRequest) -> str:
