@@ -20,6 +20,8 @@ from talkwire.handlers.dispatch import Dispatch
 from talkwire.handlers.services import Services
 from talkwire.httpapi import (
     configuration,
+    configuration_keys,
+    configuration_skills,
     configuration_users,
     consumers,
     discovery,
@@ -102,7 +104,7 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
     metrics = Metrics()
     incidents = IncidentLog(metrics)
     tasks = Tasks(incidents.task_failed)
-    database = await _open_database(settings)
+    database = await open_database(settings)
     try:
         await database.migrate()
         return await _assemble(settings, clock, metrics, incidents, tasks, database)
@@ -111,7 +113,8 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
         raise
 
 
-async def _open_database(settings: Settings) -> Database:
+async def open_database(settings: Settings) -> Database:
+    """The database that the settings name, not migrated. Raises DatabaseInUse, Unavailable."""
     if settings.storage.database_url:
         from talkwire.backends.database.postgres import PostgresDatabase  # noqa: PLC0415 -- only where it is used
 
@@ -157,6 +160,9 @@ class _Identity:
     sign_in: SignIn
     consumers: Consumers
     sessions: Sessions
+    api_keys: ApiKeys
+    brand_keys: BrandKeys
+    signing_keys: SigningKeys
 
 
 def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity:
@@ -169,10 +175,11 @@ def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity
     )
     sessions = Sessions(database, clock, agents, limits)
     keys = ApiKeys(database, clock, agents)
+    signing_keys, brand_keys = SigningKeys(database, clock), BrandKeys(database, clock)
     consumers_of = Consumers(
         accounts,
-        SigningKeys(database, clock),
-        BrandKeys(database, clock),
+        signing_keys,
+        brand_keys,
         ConsumerProfiles(database, clock, settings.messages.sde_bytes),
         clock,
         ConsumerLimits(
@@ -180,7 +187,7 @@ def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity
         ),
     )
     door = SignIn(accounts, agents, sessions, keys, passwords, limits, database=database, clock=clock)
-    return _Identity(accounts, agents, door, consumers_of, sessions)
+    return _Identity(accounts, agents, door, consumers_of, sessions, keys, brand_keys, signing_keys)
 
 
 def _messaging(  # noqa: PLR0913 -- wires everything once
@@ -271,6 +278,9 @@ def _application(  # noqa: PLR0913 -- wires everything once
     app.add_routes(consumers.routes(identity.consumers))
     app.add_routes(configuration.routes(identity.accounts))
     app.add_routes(configuration_users.routes(identity.agents))
+    app.add_routes(configuration_skills.routes(skills))
+    app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
+    app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(storage.routes(services.files.storage))
     app.add_routes(health.routes(_checks(database), lambda: registry.is_draining, metrics.render))
     return app
