@@ -1,5 +1,6 @@
 """A file desk for tests: real database, real disk, and the two things files asks of other rooms."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +131,7 @@ class Desk:
 
     async def uploaded(self, who: Principal, data: bytes) -> str:
         """The relative path of a file that `who` put."""
-        url = await self.slot(who, len(data))
+        url = await self.slot(who, max(1, len(data)))
         await self.put(url, data)
         return url.relative_path
 
@@ -164,7 +165,21 @@ class Desk:
         return publication
 
     def objects(self) -> list[Path]:
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return files_in(self.folder)
+
+    async def until_objects(self, count: int) -> None:
+        await until_files(self.folder, count)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+async def until_files(folder: Path, count: int) -> None:
+    """Wait until there are so many: what was given up is cleared away a moment later."""
+    async with asyncio.timeout(5):
+        while len(files_in(folder)) != count:  # noqa: ASYNC110 -- a folder rings no bell
+            await asyncio.sleep(0.005)
 
 
 async def pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:

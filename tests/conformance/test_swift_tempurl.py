@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     tempurl = pytest.importorskip(
         "swift.common.middleware.tempurl", reason="package swift is not installed: pip install swift"
     )
-    from swift.common.swob import Request
+    from swift.common.swob import Request  # type: ignore[import-untyped]
 
 from talkwire.backends.filestore.tempurl import is_signed, read_expires, sign
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from files_desk import pieces
 
+from files_desk import files_in, pieces, until_files
 from talkwire.backends.filestore import localdisk
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge
@@ -27,15 +27,8 @@ async def disk(tmp_path: Path) -> AsyncIterator[LocalDisk]:
     await store.close()
 
 
-def files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 async def gone(folder: Path) -> None:
-    """Wait until a given-up upload has been cleared away."""
-    async with asyncio.timeout(5):
-        while files_in(folder):
-            await asyncio.sleep(0.005)
+    await until_files(folder, 0)
 
 
 async def whole(store: LocalDisk, key: str, start: int = 0, length: int | None = None) -> bytes:

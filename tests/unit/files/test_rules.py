@@ -4,9 +4,9 @@ import base64
 
 import msgspec
 import pytest
+
 from files_desk import AGENT, CONSUMER, MANAGER, OTHER_AGENT, STRANGER, TALK, conversation
 from pictures import png
-
 from talkwire.conversations.model import Role
 from talkwire.files import rules
 from talkwire.files.errors import (

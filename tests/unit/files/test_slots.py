@@ -1,8 +1,8 @@
 """How many unspent slots somebody may hold."""
 
 import pytest
-from files_desk import ACCOUNT
 
+from files_desk import ACCOUNT
 from talkwire.files.errors import TooManySlots, TooManyUploads
 from talkwire.files.model import FileLimits, Uploader
 from talkwire.files.slots import SlotBook, UploadsUnderWay

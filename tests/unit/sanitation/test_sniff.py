@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import png
 
+from pictures import png
 from talkwire.sanitation.sniff import HEAD_BYTES, TAIL_BYTES, ImageType, Sample, sniff_whole
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(200) + b"\xff\xd9"
