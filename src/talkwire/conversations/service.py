@@ -178,7 +178,7 @@ class Conversations:
             return
         conversation = settled.conversation
         main = DialogId(conversation.conversation_id)
-        self.views.keep(View(conversation, {main: DialogLog()}))
+        self.views.keep(View(conversation, {main: DialogLog(owed_since_ms=conversation.queued_at_ms)}))
         self._tell(conversation)
 
     def _tell(self, conversation: Conversation) -> None:

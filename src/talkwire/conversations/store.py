@@ -212,13 +212,15 @@ def _rows_of(conversation: Conversation) -> dict[tuple[str, str], str]:
 
 
 async def _insert_dialogs(tx: Transaction, before: Conversation | None, after: Conversation) -> None:
+    """A consumer who opens a conversation is owed an answer from then on."""
     known: set[DialogId] = {d.dialog_id for d in before.dialogs} if before else set()
+    owed_since = 0 if before else after.queued_at_ms
     for dialog in after.dialogs:
         if dialog.dialog_id not in known:
             await tx.execute(
                 "INSERT INTO dialogs (account_id, dialog_id, conversation_id, version, last_sequence, "
-                "last_event_at, last_content_sequence, owed_since) VALUES ($1, $2, $3, $4, -1, 0, -1, 0)",
-                *(after.account_id, dialog.dialog_id, after.conversation_id, after.version),
+                "last_event_at, last_content_sequence, owed_since) VALUES ($1, $2, $3, $4, -1, 0, -1, $5)",
+                *(after.account_id, dialog.dialog_id, after.conversation_id, after.version, owed_since),
             )
 
 

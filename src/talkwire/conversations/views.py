@@ -93,6 +93,9 @@ class Views:
         self._by_dialog: dict[tuple[str, str], View] = {}
         self._loading: dict[tuple[str, str], list[set[str]]] = {}
 
+    def __len__(self) -> int:
+        return len(self._views)
+
     def __iter__(self) -> Iterator[View]:
         return iter(self._views.values())
 

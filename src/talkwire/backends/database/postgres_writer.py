@@ -70,7 +70,7 @@ class PostgresWriter:
             while batch := self._queue.take():
                 for kind, group in groupby(batch, type):
                     members = list(group)
-                    for part in [members] if kind is Append else [[work] for work in members]:
+                    for part in [members] if issubclass(kind, Append) else [[work] for work in members]:
                         await self._commit(part)
                         self._queue.settle(part, idle=False)
             self._queue.settle((), idle=True)

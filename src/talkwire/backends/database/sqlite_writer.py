@@ -133,7 +133,7 @@ class SqliteWriter:
 
     def _apply(self, batch: Sequence[Entry]) -> None:
         for kind, run in groupby(batch, type):
-            if kind is Append:
+            if issubclass(kind, Append):
                 self._transaction.append_run(list(run))  # type: ignore[arg-type]
             else:
                 for work in run:
