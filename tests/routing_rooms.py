@@ -94,9 +94,7 @@ class Brand:
         await self.come_online(who)
         return who
 
-    async def come_online(
-        self, who: Principal, availability: Availability = Availability.ONLINE
-    ) -> None:
+    async def come_online(self, who: Principal, availability: Availability = Availability.ONLINE) -> None:
         self.routing.agent_connected(who)
         await self.routing.set_agent_state(who, availability)
 
@@ -146,6 +144,7 @@ class Brand:
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds=seconds)
+        await self.routing.end_grace()
         await self.settle()
 
     async def _survey(self, account_id: AccountId) -> str:

@@ -90,6 +90,10 @@ class Routing:
             tasks.create_task(self._presence.run(), name="routing.presence")
             await self.dispatcher.run()
 
+    async def end_grace(self) -> None:
+        """Set OFFLINE who has been without a socket for too long; `run` does it each second."""
+        await self._presence.end_grace()
+
     def look_again(self, account_id: AccountId) -> None:
         """Something that routing does not hear of changed: skills or capacity of an agent."""
         self.dispatcher.look(account_id)

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from routing_rooms import ACCOUNT, Brand, consumer
 
+from routing_rooms import ACCOUNT, Brand, consumer
 from talkwire.conversations.errors import ConversationClosed
 from talkwire.conversations.model import Role, TtrType
 from talkwire.kernel.errors import Invalid, NotFound
-from talkwire.routing.errors import RingNotFound, RingSettled
 from talkwire.kernel.ids import SkillId
+from talkwire.routing.errors import RingNotFound, RingSettled
 from talkwire.routing.model import (
     Availability,
     ChangeType,
