@@ -45,6 +45,7 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Live]:
+    (tmp_path / "live").mkdir()
     live = start_server(tmp_path / "live")
     try:
         yield live
