@@ -67,5 +67,5 @@ async def consumer_principal(request: web.Request) -> Principal:
 
 
 def address_of(request: web.Request) -> str:
-    """Where a request comes from, for limits. A header could be forged, so none is read."""
+    """Where a request comes from, for limits: `remote` is the client's also behind a proxy that we trust."""
     return request.remote or ""

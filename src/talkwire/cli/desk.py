@@ -1,0 +1,163 @@
+"""Where admin commands work: the rooms on the data folder's own database, and answers for people or programs."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from talkwire.accounts.service import Accounts
+from talkwire.backends.database.port import Database, DatabaseInUse, SchemaTooNew
+from talkwire.cli.configuration import BadSettings, load
+from talkwire.cli.failures import BadRequest, CannotStart
+from talkwire.cli.ground import prepare_folder
+from talkwire.identity.agents import Agents
+from talkwire.identity.api_keys import ApiKeys
+from talkwire.identity.brand_keys import BrandKeys
+from talkwire.identity.keys import SigningKeys
+from talkwire.identity.passwords import Passwords
+from talkwire.kernel.clock import SystemClock
+from talkwire.kernel.errors import TalkwireError, Unauthenticated, Unavailable
+from talkwire.kernel.ids import AccountId
+from talkwire.routing.skills import Skills
+from talkwire.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What an administrator works with."""
+
+    accounts: Accounts
+    agents: Agents
+    skills: Skills
+    api_keys: ApiKeys
+    brand_keys: BrandKeys
+    signing_keys: SigningKeys
+
+
+Work = Callable[[Desk], Awaitable[Any]]
+
+
+def options(command: F) -> F:
+    """The options that every admin command takes."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="For programs."),
+        click.option("--config", metavar="FILE", help="Settings in TOML."),
+        click.option("--data", "data_folder", metavar="DIR", help="Data folder [data]."),
+    ):
+        command = option(command)
+    return command
+
+
+def account_option(command: F) -> F:
+    """Which brand; the only one there is, when left out."""
+    return click.option("--account", "account", metavar="ID", default="", help="Account [the only one].")(
+        command
+    )
+
+
+def run(flags: dict[str, Any], work: Work) -> None:
+    """Do the work on the database and print what it gives. Raises BadRequest, CannotStart."""
+    try:
+        settings = load(flags.get("config"), flags={"data_folder": flags.get("data_folder")})
+    except BadSettings as error:
+        raise BadRequest(str(error)) from error
+    try:
+        result = asyncio.run(_work(settings, work))
+    except DatabaseInUse as error:
+        raise CannotStart(_in_use(settings)) from error
+    except SchemaTooNew as error:
+        raise CannotStart(f"the data was written by a newer version of talkwire: {error}") from error
+    except Unavailable as error:
+        raise CannotStart(f"the database cannot be used: {error}") from error
+    except TalkwireError as error:
+        raise BadRequest(str(error)) from error
+    show(result, as_json=bool(flags.get("as_json")))
+
+
+async def account_of(desk: Desk, account: str) -> AccountId:
+    """The account meant. Raises BadRequest when it is not there, or not said and not the only one."""
+    known = [one.account_id for one in await desk.accounts.list_accounts()]
+    if account:
+        if account not in known:
+            raise BadRequest(f"no account {account}; make it with: talkwire account create {account}")
+        return AccountId(account)
+    if len(known) != 1:
+        raise BadRequest("say which account with --account ID; list them with: talkwire account list")
+    return known[0]
+
+
+def show(result: Any, *, as_json: bool) -> None:
+    """Print an object or a list of objects: JSON for programs, aligned lines for people."""
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    elif isinstance(result, list):
+        _table(result)
+    elif isinstance(result, dict):
+        width = max((len(name) for name in result), default=0)
+        for name, value in result.items():
+            click.echo(f"{name:{width}}  {_cell(value)}")
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo("(none)")
+        return
+    widths = {name: max(len(name), *(len(_cell(row[name])) for row in rows)) for name in rows[0]}
+    click.echo("  ".join(f"{name:{width}}" for name, width in widths.items()).rstrip())
+    for row in rows:
+        click.echo("  ".join(f"{_cell(row[name]):{width}}" for name, width in widths.items()).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value) or "-"
+    return str(value)
+
+
+def _in_use(settings: Settings) -> str:
+    return (
+        f"a server runs on {settings.storage.data_path} and holds its database.\n"
+        "Stop it, or do the same over HTTP with an administrator's bearer, for example\n"
+        '  curl -H "Authorization: Bearer $BEARER" https://$HOST/api/account/$ACCOUNT/configuration/'
+        "le-users/users\n"
+        "(docs/operations.md lists the calls)"
+    )
+
+
+async def _work(settings: Settings, work: Work) -> Any:
+    from talkwire.assembly import open_database  # noqa: PLC0415 -- the help should come fast
+
+    if not settings.storage.database_url:
+        prepare_folder(settings.storage.data_path)
+    database = await open_database(settings)
+    passwords = Passwords()
+    desk = _desk(database, passwords)
+    try:
+        await database.migrate()
+        return await work(desk)
+    except Unauthenticated as error:  # an unknown account
+        raise BadRequest(str(error)) from error
+    finally:
+        passwords.close()
+        desk.signing_keys.close()
+        await database.close()
+
+
+def _desk(database: Database, passwords: Passwords) -> Desk:
+    clock = SystemClock()
+    agents = Agents(database, clock, passwords)
+    return Desk(
+        accounts=Accounts(database, clock),
+        agents=agents,
+        skills=Skills(database, clock),
+        api_keys=ApiKeys(database, clock, agents),
+        brand_keys=BrandKeys(database, clock),
+        signing_keys=SigningKeys(database, clock),
+    )
