@@ -1,8 +1,8 @@
 """A brand for each test of conversations."""
 
 import pytest
-from routing_rooms import Brand
 
+from routing_rooms import Brand
 from talkwire.backends.database.port import Database
 
 
