@@ -73,3 +73,13 @@ def needed_text_of(body: dict[str, Any], name: str) -> str:
     if not value:
         raise Invalid(f"{name} is missing")
     return value
+
+
+def selected(request: web.Request, shown: dict[str, Any]) -> dict[str, Any]:
+    """The members that `select` names; `$all`, or nothing we know, is all of them.
+
+    COMPAT: an old SDK sends a stray quote after `$all`. Source: docs/protocol.md 10.3.
+    """
+    names = {name.strip(" \"'") for name in request.query.get("select", "$all").split(",")}
+    kept = {name: value for name, value in shown.items() if name in names}
+    return kept or shown

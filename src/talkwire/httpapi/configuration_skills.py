@@ -6,9 +6,8 @@ from aiohttp import web
 
 from talkwire.accounts.service import Accounts
 from talkwire.httpapi.authorization import account_of, administrator_principal, brand_principal
-from talkwire.httpapi.bodies import answer, needed_text_of, read_object, text_of
+from talkwire.httpapi.bodies import answer, needed_text_of, read_object, selected, text_of
 from talkwire.httpapi.configuration import if_match, revised
-from talkwire.httpapi.configuration_users import selected
 from talkwire.kernel.errors import Invalid
 from talkwire.kernel.ids import SkillId
 from talkwire.routing.model import Skill
