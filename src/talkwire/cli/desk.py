@@ -127,7 +127,7 @@ def _in_use(settings: Settings) -> str:
         "Stop it, or do the same over HTTP with an administrator's bearer, for example\n"
         '  curl -H "Authorization: Bearer $BEARER" https://$HOST/api/account/$ACCOUNT/configuration/'
         "le-users/users\n"
-        "(docs/operations.md, "Administer", lists the calls)"
+        "(docs/operations.md lists the calls)"
     )
 
 
