@@ -179,9 +179,11 @@ class _Draft:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             self._descriptor = os.open(self._aside, flags, 0o600)
         self._hash.update(data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        with memoryview(data) as view:
+            written = 0
+            while written < len(view):
+                written += os.write(self._descriptor, view[written:])
+        data.clear()  # whoever still holds on to it holds nothing: the next batch is growing already
 
     def _close(self) -> None:
         if self._descriptor >= 0:
