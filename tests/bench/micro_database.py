@@ -18,8 +18,13 @@ from typing import Any
 import uvloop
 
 from talkwire.backends.database.port import Append, Database, Outcome, Transaction
+from talkwire.backends.database.postgres import PostgresDatabase
 from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.kernel.ids import new_uuid
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from database import new_postgres_database, postgres_server
 
 INSERT = (
     "INSERT INTO dialogs (account_id, dialog_id, conversation_id, version, last_sequence, last_event_at,"
@@ -129,7 +134,7 @@ def count_batches(database: Database) -> list[int]:
     take = queue.take
 
     def counted() -> list[Any]:
-        batch = take()
+        batch: list[Any] = take()
         if batch:
             sizes.append(len(batch))
         return batch
@@ -141,8 +146,8 @@ def count_batches(database: Database) -> list[int]:
 
 
 async def main(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-        if options.adapter == "sqlite":
+    if options.adapter == "sqlite":
+        with tempfile.TemporaryDirectory(dir=options.dir) as folder:
             path = Path(folder) / "talkwire.db"
             database: Any = await SqliteDatabase.open(path)
             await database.migrate()
@@ -150,6 +155,12 @@ async def main(options: argparse.Namespace) -> None:
             await asyncio.sleep(0.2)
             size, wal = path.stat().st_size, Path(f"{path}-wal").stat().st_size
             print(f"{size / 1e6:10.1f} MB in the file, {wal / 1e6:.1f} MB in its log")
+            await database.close()
+    if options.adapter == "postgres":
+        with postgres_server() as server:
+            database = await PostgresDatabase.open(await new_postgres_database(server))
+            await database.migrate()
+            await measure(database, options)
             await database.close()
 
 

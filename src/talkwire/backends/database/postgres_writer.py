@@ -18,6 +18,7 @@ from talkwire.kernel.errors import Unavailable
 TRIES = 3
 ACQUIRE_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.05
+LOOK_FOR_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -160,12 +161,31 @@ class PostgresWriter:
                 raise
             await _commit(connection)
         finally:
-            await self._pool.release(connection)
+            await self._release(connection)
 
     async def _ask(self, was_applied: Callable[[Any], Awaitable[bool]]) -> bool:
-        """Look whether a commit took place. Raises when that cannot be known either."""
-        async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
-            return await was_applied(connection)
+        """Look whether a commit took place, for as long as it takes to get a connection, within reason."""
+        deadline = asyncio.get_running_loop().time() + LOOK_FOR_SECONDS
+        while True:
+            try:
+                async with (
+                    self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
+                    connection.transaction(),
+                ):
+                    return await was_applied(connection)
+            except LOST as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    _log.error(
+                        "A commit was not answered, and what came of it cannot be looked up: %s", error
+                    )
+                    raise
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _release(self, connection: Any) -> None:
+        try:
+            await self._pool.release(connection)
+        except LOST as error:  # what was committed is committed
+            _log.info("A connection was lost when it was done: %s", error)
 
 
 async def _commit(connection: Any) -> None:
