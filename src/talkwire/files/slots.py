@@ -2,7 +2,7 @@
 
 A slot needs no row: its path says who may upload what kind of file, and the signature that we said so. What
 is counted here only keeps one uploader from hoarding; after a restart, or on another node, the count
-begins anew. See docs/decisions/0020-upload-slots-need-no-row.md.
+begins anew. See docs/decisions/0023-upload-slots-need-no-row.md.
 """
 
 from collections import Counter
