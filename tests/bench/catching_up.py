@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from itertools import takewhile
 
 import msgspec
 
@@ -43,12 +44,13 @@ class Catcher(asyncio.Protocol):
             self._settle()
 
     def _settle(self) -> None:
-        if self._sequences == list(range(self._first, self._last + 1)):
-            self.caught.set_result(len(self._sequences))
-        else:
-            self.caught.set_exception(
-                GapFound(f"wanted {self._first} to {self._last}, got {self._sequences[:20]}")
-            )
+        wanted, got = list(range(self._first, self._last + 1)), self._sequences
+        if got == wanted:
+            self.caught.set_result(len(got))
+            return
+        same = sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(wanted, got, strict=False)))
+        told = f"wanted {self._first} to {self._last}; after {same} right ones came {got[same : same + 5]}"
+        self.caught.set_exception(GapFound(told))
 
 
 async def catch_up(talker: Talker, dialog_id: str, first: int, last: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ class Bench:
         try:
             await server.start()
             yield server
+        except BaseException:
+            sys.stderr.write(server.complaints())
+            raise
         finally:
             await server.stop()
 

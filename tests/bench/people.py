@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ AGENT_PASSWORD = "Bench-" + secrets.token_urlsafe(12)
 
 @dataclass(frozen=True)
 class Agent:
+    login_name: str
     pid: str
     old_id: str
     bearer: str
@@ -28,6 +28,7 @@ class Pair:
 
     consumer: Talker
     agent: Talker
+    agent_name: str
     dialog_id: str
     next_sequence: int
 
@@ -49,7 +50,7 @@ async def log_in(connection: Connection, account: str, user: str, password: str)
     body = {"username": user, "password": password}
     answer = await connection.call("POST", f"/api/account/{account}/login?v=1.3", body)
     config = answer["config"]
-    return Agent(pid=config["userPid"], old_id=f"{account}.{config['userId']}", bearer=answer["bearer"])
+    return Agent(user, pid=config["userPid"], old_id=f"{account}.{config['userId']}", bearer=answer["bearer"])
 
 
 async def log_in_administrator(server: Talkwire, connection: Connection) -> Agent:
@@ -110,7 +111,7 @@ async def _make_pair(server: Talkwire, connection: Connection, administrator: Ta
     await administrator.ask(
         ".ams.cm.UpdateConversationField", {"conversationId": dialog_id, "conversationField": [join]}
     )
-    return Pair(consumer, socket, dialog_id, await subscribe(consumer, dialog_id))
+    return Pair(consumer, socket, agent.login_name, dialog_id, await subscribe(consumer, dialog_id))
 
 
 async def subscribe(consumer: Talker, dialog_id: str) -> int:
@@ -121,11 +122,3 @@ async def subscribe(consumer: Talker, dialog_id: str) -> int:
         if notification["type"] == "ms.MessagingEventNotification":
             changes = notification["body"]["changes"]
             return int(changes[-1]["sequence"]) + 1 if changes else 0
-
-
-async def close_all(pairs: Sequence[Pair]) -> None:
-    """Cut all sockets, and give the server a moment to notice."""
-    for pair in pairs:
-        pair.consumer.close()
-        pair.agent.close()
-    await asyncio.sleep(0.2)

@@ -76,6 +76,11 @@ class Talkwire:
     async def connect(self, source: str | None = None) -> Connection:
         return await connect(self.address, source)
 
+    def complaints(self) -> str:
+        """Return the end of what it logged."""
+        log = self.folder / "server.log"
+        return log.read_text()[-3000:] if log.exists() else ""
+
     def cpu_seconds(self) -> float:
         return self.process.cpu_seconds()
 

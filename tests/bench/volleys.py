@@ -64,7 +64,11 @@ async def run_volleys(volleys: Sequence[Load], server_cpu: Callable[[], float], 
     """Run all pairs at once, then let what is on the way arrive. Raises EventsLost."""
     for volley in volleys:
         volley.start()
-    throughput = await gauge(lambda: sum(volley.delivered for volley in volleys), server_cpu, seconds)
+    try:
+        throughput = await gauge(lambda: sum(volley.delivered for volley in volleys), server_cpu, seconds)
+    except EventsLost:
+        check_nothing_lost(volleys)  # knows more
+        raise
     for volley in volleys:
         volley.running = False
     with contextlib.suppress(TimeoutError):

@@ -16,7 +16,7 @@ import msgspec
 from bench.catching_up import catch_up
 from bench.context import Bench
 from bench.load import Course, End, Volley, publish_frames
-from bench.people import log_in, make_pairs, open_consumer, sign_up, subscribe
+from bench.people import AGENT_PASSWORD, log_in, make_pairs, open_consumer, sign_up, subscribe
 from bench.report import Result
 from bench.server import Talkwire
 from bench.volleys import EventsLost
@@ -62,7 +62,7 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
         long_one = await _long_dialog(server)
         ends = [(pair.dialog_id, *pair.ends()) for pair in pairs]
         yield _result("latency", await _run_paced(ends, bench.seconds))
-        async with _strain(server, long_one) as strain:
+        async with _strain(server, long_one, [pair.agent_name for pair in pairs]) as strain:
             begun = time.perf_counter()
             taken = await _run_paced(ends, bench.seconds)
             lasted = time.perf_counter() - begun
@@ -100,6 +100,7 @@ async def _run_paced(ends: Sequence[tuple[str, End, End]], seconds: float) -> li
 class LongDialog:
     token: str
     dialog_id: str
+    last_sequence: int
 
 
 async def _long_dialog(server: Talkwire) -> LongDialog:
@@ -119,9 +120,10 @@ async def _long_dialog(server: Talkwire) -> LongDialog:
     volley.start()
     await wait_until(lambda: volley.delivered >= REPLAYED_EVENTS, seconds=60)
     volley.running = False
+    await wait_until(lambda: volley.outstanding == 0, seconds=60)
     for end in ends:
         end.transport.abort()
-    return LongDialog(token, dialog_id)
+    return LongDialog(token, dialog_id, last_sequence=ends[0].next_sequence - 1)
 
 
 @dataclass
@@ -131,11 +133,11 @@ class Strain:
 
 
 @asynccontextmanager
-async def _strain(server: Talkwire, long_one: LongDialog) -> AsyncIterator[Strain]:
+async def _strain(server: Talkwire, long_one: LongDialog, names: Sequence[str]) -> AsyncIterator[Strain]:
     """Replay the long dialog over and over, each time to a new socket, and log agents in, until left."""
     strain = Strain()
     tasks = [asyncio.create_task(_replay(server, long_one, strain))]
-    tasks += [asyncio.create_task(_log_ins(server, strain, worker)) for worker in range(20)]
+    tasks += [asyncio.create_task(_log_ins(server, strain, worker, names[worker])) for worker in range(20)]
     try:
         yield strain
     finally:
@@ -150,24 +152,23 @@ async def _strain(server: Talkwire, long_one: LongDialog) -> AsyncIterator[Strai
 async def _replay(server: Talkwire, long_one: LongDialog, strain: Strain) -> None:
     while True:
         talker = await open_consumer(server, long_one.token)
-        strain.replayed += await catch_up(talker, long_one.dialog_id, 0, REPLAYED_EVENTS - 1)
+        strain.replayed += await catch_up(talker, long_one.dialog_id, 0, long_one.last_sequence)
         talker.close()
 
 
-async def _log_ins(server: Talkwire, strain: Strain, worker: int) -> None:
+async def _log_ins(server: Talkwire, strain: Strain, worker: int, name: str) -> None:
     """One of twenty, each five times a second as long as the answers keep up.
 
     Two of them guess at unknown names, which costs the server a whole Argon2 each; returning agents may be remembered.
     """
     connection = await server.connect()
-    user, password = server.names["LP_AGENT_USER"], server.names["LP_AGENT_PASS"]
     await asyncio.sleep(worker / LOG_INS_PER_SECOND)
     while True:
         begun = time.perf_counter()
         if worker < 2:
             await _guess(connection, server.account)
         else:
-            await log_in(connection, server.account, user, password)
+            await log_in(connection, server.account, name, AGENT_PASSWORD)
         strain.logged_in += 1
         await asyncio.sleep(max(0.0, 20 / LOG_INS_PER_SECOND - (time.perf_counter() - begun)))
 
