@@ -6,6 +6,7 @@ No agent is rung twice in a row for the same conversation: another comes first, 
 else, some time passes.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -48,25 +49,41 @@ class Plan(NamedTuple):
 
 
 class _Bench:
-    """The agents, their free places as the plan grows, and when somebody is rested."""
+    """The agents, their free places as the plan grows, and who may be rung for what."""
 
     def __init__(self, situation: Situation) -> None:
-        self.now_ms = situation.now_ms
-        self.rest_ms = situation.rest_ms
+        self.situation = situation
         self.look_again_ms: int | None = None
-        rung = [r.agent_id for r in situation.rings if not r.is_transfer]
-        self.load = {a.agent_id: a.load + rung.count(a.agent_id) for a in situation.answerers}
+        rung = Counter(r.agent_id for r in situation.rings if not r.is_transfer)
+        self.load = {a.agent_id: a.load + rung[a.agent_id] for a in situation.answerers}
         self.free = {a.agent_id: a.capacity - self.load[a.agent_id] for a in situation.answerers}
 
     def take(self, agent_id: ParticipantId) -> None:
         self.load[agent_id] += 1
         self.free[agent_id] -= 1
 
-    def is_rested(self, agent_id: ParticipantId, conversation: Conversation, history: Sequence[Ring]) -> bool:
-        rested_at_ms = _rested_at_ms(agent_id, conversation, history, self.rest_ms)
+    def candidates(self, conversation: Conversation) -> dict[ParticipantId, int]:
+        """Who fits and is rested, with how often each was rung for this conversation before."""
+        situation = self.situation
+        history = situation.history.get(conversation.conversation_id, ())
+        times = Counter(ring.agent_id for ring in history)
+        return {
+            answerer.agent_id: times[answerer.agent_id]
+            for answerer in situation.answerers
+            if self.free[answerer.agent_id] > 0
+            and _fits(answerer, conversation, situation.known_skills)
+            and self._is_rested(answerer.agent_id, conversation, history)
+        }
+
+    def _is_rested(
+        self, agent_id: ParticipantId, conversation: Conversation, history: Sequence[Ring]
+    ) -> bool:
+        if not history and agent_id != conversation.last_agent_id:
+            return True
+        rested_at_ms = _rested_at_ms(agent_id, conversation, history, self.situation.rest_ms)
         if rested_at_ms is None:
             return False
-        if rested_at_ms <= self.now_ms:
+        if rested_at_ms <= self.situation.now_ms:
             return True
         self.look_again_ms = min(self.look_again_ms or rested_at_ms, rested_at_ms)
         return False
@@ -75,15 +92,16 @@ class _Bench:
 def plan(situation: Situation) -> Plan:
     """Whom to ring now."""
     bench = _Bench(situation)
-    queue = sorted(situation.waiting, key=_place_in_queue)
-    rung = {c.conversation_id: _rung_for(c, situation.rings) for c in queue}
+    queue = sorted((c for c in situation.waiting if not c.suggested_agents), key=_place_in_queue)
+    candidates = {c.conversation_id: bench.candidates(c) for c in queue}
+    rung = _rung_for(queue, situation.rings)
     offers: list[Offer] = []
     for count in range(MAX_OFFERS):
         for conversation in queue:
             already = rung[conversation.conversation_id]
-            if len(already) > count or conversation.suggested_agents:
+            if len(already) > count:
                 continue
-            agent_id = _choose(conversation, already, situation, bench)
+            agent_id = _choose(candidates[conversation.conversation_id], already, bench)
             if agent_id is not None:
                 offers.append(Offer(conversation, agent_id))
                 already.add(agent_id)
@@ -99,28 +117,26 @@ def _place_in_queue(conversation: Conversation) -> tuple[bool, int, str]:
     )
 
 
-def _rung_for(conversation: Conversation, rings: Sequence[Ring]) -> set[ParticipantId]:
-    return {r.agent_id for r in rings if r.conversation_id == conversation.conversation_id}
+def _rung_for(
+    queue: Sequence[Conversation], rings: Sequence[Ring]
+) -> dict[ConversationId, set[ParticipantId]]:
+    rung: dict[ConversationId, set[ParticipantId]] = {c.conversation_id: set() for c in queue}
+    for ring in rings:
+        if ring.conversation_id in rung:
+            rung[ring.conversation_id].add(ring.agent_id)
+    return rung
 
 
 def _choose(
-    conversation: Conversation, already: set[ParticipantId], situation: Situation, bench: _Bench
+    candidates: Mapping[ParticipantId, int], already: set[ParticipantId], bench: _Bench
 ) -> ParticipantId | None:
     """The agent to ring: rung least often for this conversation, then least loaded."""
-    history = situation.history.get(conversation.conversation_id, ())
-    best: tuple[int, int, ParticipantId] | None = None
-    for answerer in situation.answerers:
-        agent_id = answerer.agent_id
-        if bench.free[agent_id] <= 0 or agent_id in already:
-            continue
-        if not _fits(answerer, conversation, situation.known_skills):
-            continue
-        if not bench.is_rested(agent_id, conversation, history):
-            continue
-        times = sum(1 for ring in history if ring.agent_id == agent_id)
-        candidate = (times, bench.load[agent_id], agent_id)
-        best = candidate if best is None or candidate < best else best
-    return best[2] if best else None
+    ready = [
+        (times, bench.load[agent_id], agent_id)
+        for agent_id, times in candidates.items()
+        if bench.free[agent_id] > 0 and agent_id not in already
+    ]
+    return min(ready)[2] if ready else None
 
 
 def _fits(answerer: Answerer, conversation: Conversation, known_skills: frozenset[SkillId]) -> bool:

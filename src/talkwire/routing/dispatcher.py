@@ -5,7 +5,7 @@ however long its queue is.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Never
 
@@ -36,7 +36,7 @@ REST_MS = 10_000
 """An agent who let a conversation go and is the only one there is rung again after this."""
 
 QUEUE_HEAD = 30
-"""Conversations looked at per skill and pass, beyond those that are being rung already."""
+"""Conversations looked at per skill and pass."""
 
 log = structlog.get_logger()
 
@@ -139,11 +139,13 @@ class Dispatcher:
         offers = self._transfers(account_id)
         situation = await self._situation(account_id, ended, now_ms)
         if situation is not None:
-            planned = plan(situation)
+            planned = await asyncio.to_thread(plan, situation)  # long with many agents
             offers += planned.offers
             self._look_by(account_id, planned.look_again_ms)
         if ended or offers:
-            await self._write(account_id, ended, offers, now_ms)
+            written = await self._write(account_id, ended, offers, now_ms)
+            if written:
+                self.look(account_id)  # what was behind the head of the queue is at its head now
         self._forget(account_id, changed)
         await self._lapse(account_id, now_ms)
         for ring in self._board.rings(account_id):
@@ -203,7 +205,7 @@ class Dispatcher:
         if not any(a.capacity > a.load + rung.count(a.agent_id) for a in answerers):
             return None
         known = await store.known_skills(self._database, account_id)
-        heads = await self._heads(account_id, answerers, known, len(waiting_rings))
+        heads = await self._heads(account_id, answerers, known)
         if not heads:
             return None
         written = await store.history(self._database, account_id, heads)
@@ -228,26 +230,29 @@ class Dispatcher:
         account_id: AccountId,
         answerers: list[Answerer],
         known: frozenset[str],
-        being_rung: int,
     ) -> list[Conversation]:
-        """The first in the queue of each skill that somebody there has."""
+        """The first in the queue of each skill that somebody there has, and whom one agent more could take."""
         had: set[str] = {skill for a in answerers for skill in a.skills}
         transfers_only = not any(a.takes_new for a in answerers)
-        heads: list[Conversation] = []
+        ringing = Counter(ring.conversation_id for ring in self._board.rings(account_id))
+        few = [i for i, count in ringing.items() if count < MAX_OFFERS][:QUEUE_HEAD]
+        heads = await store.waiting_among(self._database, account_id, few)
         for skill_id in await store.waiting_skills(self._database, account_id):
             if skill_id in had or skill_id not in known:
                 heads += await store.head_of_queue(
                     self._database,
                     account_id,
                     skill_id,
-                    QUEUE_HEAD + being_rung,
+                    QUEUE_HEAD,
                     transfers_only=transfers_only,
                 )
         return heads
 
     async def _write(
         self, account_id: AccountId, ended: list[Ring], offers: list[Offer], now_ms: int
-    ) -> None:
+    ) -> list[Ring]:
+        """Write down what ended and what begins; gives what was new to the database."""
+
         async def unit(tx: Transaction) -> list[Ring]:
             await store.lock_account(tx, account_id, now_ms)
             written = await store.settle_rings(tx, ended)
@@ -262,7 +267,7 @@ class Dispatcher:
             for ring in written:
                 self._tell(self.view(ring))
 
-        await self._database.write(unit, committed)
+        return await self._database.write(unit, committed)
 
     def view(self, ring: Ring) -> RingView:
         """A ring as its agent is told of it."""

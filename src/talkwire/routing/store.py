@@ -181,14 +181,30 @@ async def waiting_skills(database: Database, account_id: AccountId) -> list[Skil
 async def head_of_queue(
     database: Database, account_id: AccountId, skill_id: SkillId, count: int, *, transfers_only: bool
 ) -> list[Conversation]:
-    """The first conversations that wait under a skill."""
-    again = "AND was_assigned = 1 " if transfers_only else ""
+    """The first conversations under a skill that wait without a ring."""
+    again = "AND c.was_assigned = 1 " if transfers_only else ""
     rows = await database.read(
-        "SELECT record FROM conversations WHERE account_id = $1 AND skill_id = $2 "
-        f"AND queued_at IS NOT NULL {again}ORDER BY queue_rank, queued_at LIMIT $3",
+        "SELECT c.record FROM conversations c WHERE c.account_id = $1 AND c.skill_id = $2 "
+        f"AND c.queued_at IS NOT NULL {again}AND NOT EXISTS (SELECT 1 FROM rings r "
+        "WHERE r.account_id = c.account_id AND r.conversation_id = c.conversation_id "
+        "AND r.state = 'WAITING') ORDER BY c.queue_rank, c.queued_at LIMIT $3",
+        *(account_id, skill_id, count),
+    )
+    return [record_of(row) for row in rows]
+
+
+async def waiting_among(
+    database: Database, account_id: AccountId, ids: Sequence[ConversationId]
+) -> list[Conversation]:
+    """Those of these conversations that wait."""
+    if not ids:
+        return []
+    marks = ", ".join(f"${n}" for n in range(2, 2 + len(ids)))
+    rows = await database.read(
+        "SELECT record FROM conversations WHERE account_id = $1 AND queued_at IS NOT NULL "
+        f"AND conversation_id IN ({marks})",
         account_id,
-        skill_id,
-        count,
+        *ids,
     )
     return [record_of(row) for row in rows]
 

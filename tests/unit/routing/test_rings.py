@@ -238,6 +238,14 @@ async def test_a_long_queue_of_another_skill_hides_nobody(brand: Brand) -> None:
     assert [ring.conversation_id for ring in brand.rings(agent)] == [opened.conversation_id]
 
 
+async def test_an_agent_with_many_places_is_rung_for_more_than_the_head_of_the_queue(brand: Brand) -> None:
+    for _ in range(70):
+        await brand.open()
+    agent = await brand.online(capacity=65)
+    await brand.settle()
+    assert len(brand.rings(agent)) == 65
+
+
 async def test_urgent_before_normal_then_longest_wait_first(brand: Brand) -> None:
     ids = []
     for ttr in (TtrType.NORMAL, TtrType.NORMAL, TtrType.URGENT):
