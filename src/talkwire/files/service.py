@@ -21,6 +21,7 @@ from talkwire.files.errors import FileNotFound, UnusableFile
 from talkwire.files.model import (
     RECENT_PUBLICATIONS,
     FileLimits,
+    FileState,
     HostedFile,
     HostedFileMessage,
     Publication,
@@ -113,6 +114,10 @@ class Files:
         preview = rules.read_preview(message.preview, self._limits)
         found = await self._find_downloadable(who, message.relative_path)
         file = rules.admit_file(found, rules.uploader_of(who), self._limits)
+        if (
+            file.state is FileState.PUBLISHED
+        ):  # its first preview stays: have it at hand for `note_publication`
+            await self._previews.list_for(who.account_id, [file.relative_path])
         return Publication(
             account_id=who.account_id,
             conversation_id=conversation_id,

@@ -329,6 +329,14 @@ async def test_the_first_preview_stays(desk: Desk) -> None:
     assert await desk.reopened().previews_for(ACCOUNT, [path]) == {path: PREVIEW}
 
 
+async def test_a_file_shown_again_after_a_restart_comes_with_its_first_preview(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, path, preview=PREVIEW)
+    desk.files = desk.reopened()
+    await desk.publish(AGENT, path, sequence=1)
+    assert desk.files.preview_held(ACCOUNT, path) == PREVIEW
+
+
 @pytest.mark.parametrize("preview", ["data:image/png;base64,<Base64Image>", "x" * 50_000])
 async def test_an_unusable_preview_is_refused(desk: Desk, preview: str) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
