@@ -22,6 +22,7 @@ from talkwire.httpapi import (
 from talkwire.httpapi.authorization import DOORS, Doors
 from talkwire.httpapi.bodies import answer
 from talkwire.httpapi.discovery import BaseHost
+from talkwire.identity.oauth import SignedRequests
 from talkwire.kernel.errors import TalkwireError, TooMany
 from talkwire.protocol.status import error_body
 from talkwire.routing.skills import Skills
@@ -61,7 +62,11 @@ async def _refusals(request: web.Request, handler: Any) -> web.StreamResponse:
 
 def application(rooms: Rooms, base_host: BaseHost) -> web.Application:
     app = web.Application(middlewares=[_refusals])
-    app[DOORS] = Doors(rooms.sign_in, rooms.consumers)
+    app[DOORS] = Doors(
+        rooms.sign_in,
+        rooms.consumers,
+        SignedRequests(rooms.api_keys, rooms.agents, rooms.clock),
+    )
     skills = Skills(rooms.database, rooms.clock)
     app.add_routes(
         [

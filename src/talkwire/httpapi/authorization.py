@@ -12,6 +12,7 @@ from aiohttp import web
 from talkwire.identity.consumers import Consumers
 from talkwire.identity.errors import AdministratorsOnly
 from talkwire.identity.model import Principal, Privilege
+from talkwire.identity.oauth import SignedRequest, SignedRequests
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.errors import Unauthenticated
 from talkwire.kernel.ids import AccountId
@@ -26,6 +27,7 @@ class Doors:
 
     sign_in: SignIn
     consumers: Consumers
+    signed_requests: SignedRequests | None = None
 
 
 DOORS: web.AppKey[Doors] = web.AppKey("doors", Doors)
@@ -47,9 +49,11 @@ def token_of(authorization: str | None) -> str:
 
 
 async def brand_principal(request: web.Request) -> Principal:
-    """The agent whose bearer the request carries. Raises Unauthenticated."""
-    bearer = token_of(request.headers.get("Authorization"))
-    return await request.app[DOORS].sign_in.principal_of_bearer(account_of(request), bearer)
+    """The agent whose bearer the request carries, or whose key signed it. Raises Unauthenticated."""
+    doors, authorization = request.app[DOORS], request.headers.get("Authorization")
+    if doors.signed_requests and authorization and authorization[:6].lower() == "oauth ":
+        return await doors.signed_requests.principal_of(account_of(request), _signed(request, authorization))
+    return await doors.sign_in.principal_of_bearer(account_of(request), token_of(authorization))
 
 
 async def administrator_principal(request: web.Request) -> Principal:
@@ -69,3 +73,13 @@ async def consumer_principal(request: web.Request) -> Principal:
 def address_of(request: web.Request) -> str:
     """Where a request comes from, for limits: `remote` is the client's also behind a proxy that we trust."""
     return request.remote or ""
+
+
+def _signed(request: web.Request, authorization: str) -> SignedRequest:
+    return SignedRequest(
+        method=request.method,
+        host=request.headers.get("Host", ""),
+        path=request.rel_url.raw_path,
+        query=tuple(request.query.items()),
+        authorization=authorization,
+    )
