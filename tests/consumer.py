@@ -112,10 +112,18 @@ class Consumer:
 
 
 @asynccontextmanager
+async def http_to(live: Live) -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client that trusts that server and no other."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=live.trust())) as http:
+        yield http
+    for _ in range(5):  # sockets are closed by callbacks, which the loop has yet to run before it ends
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
 async def signed_up(live: Live) -> AsyncIterator[Consumer]:
     """A consumer nobody knew before, with an open socket."""
-    connector = aiohttp.TCPConnector(ssl=live.trust())
-    async with aiohttp.ClientSession(connector=connector) as http:
+    async with http_to(live) as http:
         async with http.post(live.url("IDP", "signup")) as answer:
             jwt = (await answer.json())["jwt"]
         headers = {"Authorization": f"jwt {jwt}"}
@@ -125,5 +133,9 @@ async def signed_up(live: Live) -> AsyncIterator[Consumer]:
             try:
                 yield consumer
             finally:
+                connection = socket._response.connection
+                transport = connection.transport if connection else None
                 await socket.close()
                 await listening
+                if transport:
+                    transport.abort()  # TLS takes its leave at leisure, this loop ends now

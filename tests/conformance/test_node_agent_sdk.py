@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from conformance.sdk_agent import SdkAgent, SdkRefused, install_clients, signed_in
@@ -27,7 +26,7 @@ from conformance.shift import (
     talking,
     text,
 )
-from consumer import signed_up
+from consumer import http_to, signed_up
 from listening import Heard
 from live import Live, serving
 from pictures import picture_size, png_file
@@ -202,7 +201,7 @@ LEAVE = {"field": "ParticipantsChange", "type": "REMOVE", "role": "ASSIGNED_AGEN
 async def a_skill(live: Live) -> str:
     """The id of a skill that the demo's people have."""
     login = {"username": live.env["LP_USER"], "password": live.env["LP_PASS"]}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=live.trust())) as http:
+    async with http_to(live) as http:
         async with http.post(live.url("AGENTVEP", "login?v=1.3"), json=login) as answer:
             headers = {"Authorization": f"Bearer {(await answer.json())['bearer']}"}
         url = live.url("ACCOUNTCONFIGREADONLY", "configuration/le-users/skills?v=2.0")

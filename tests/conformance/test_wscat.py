@@ -18,6 +18,7 @@ import pytest
 from aiohttp import WSMsgType, test_utils, web
 
 from conformance.sdk_agent import JS, install_clients
+from consumer import http_to
 from live import ROOT, Live, serving
 from pictures import picture_size
 from terminal import Terminal, terminal
@@ -59,9 +60,8 @@ def storage_url(live: Live, body: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("wscat", [NPM, OURS], ids=["npm", "ours"])
 async def test_the_tutorial_typed_into_a_terminal(live: Live, wscat: tuple[str | Path, ...]) -> None:
-    connector = aiohttp.TCPConnector(ssl=live.trust())
     async with contextlib.AsyncExitStack() as stack:
-        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        http = await stack.enter_async_context(http_to(live))
         command = (*wscat, *dial(live, await sign_up(http, live)))
         screen = await stack.enter_async_context(terminal(command, env=live.shell_env))
         await screen.shows("(?i)connected")
@@ -107,7 +107,7 @@ def run_ours(lines: str, *arguments: str, env: dict[str, str]) -> "subprocess.Co
 
 
 async def test_ours_answers_a_pipe_and_leaves_when_the_input_ends(live: Live) -> None:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=live.trust())) as http:
+    async with http_to(live) as http:
         jwt = await sign_up(http, live)
     lines = '{"kind":"req","id":1,"type":"GetClock"}\n\n{"kind":"req","id":"two","type":"GetClock"}'
     ran = await asyncio.to_thread(run_ours, lines, "-w", "0.5", *dial(live, jwt), env=live.shell_env)
