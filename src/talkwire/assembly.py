@@ -40,6 +40,7 @@ from talkwire.identity.consumers import Consumers
 from talkwire.identity.jobs import jobs as identity_jobs
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.limits import ConsumerLimits, SignInLimits
+from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.passwords import Passwords
 from talkwire.identity.sessions import Sessions
 from talkwire.identity.sign_in import SignIn
@@ -257,7 +258,8 @@ def _application(  # noqa: PLR0913 -- wires everything once
     app = web.Application(
         middlewares=[error_middleware(incidents)], client_max_size=settings.listen.http_body_bytes
     )
-    app[DOORS] = Doors(identity.sign_in, identity.consumers)
+    signed_requests = SignedRequests(identity.api_keys, identity.agents, clock)
+    app[DOORS] = Doors(identity.sign_in, identity.consumers, signed_requests)
     desks = Desks()
     services.routing.on_ring(desks.ring)
     services.routing.on_agent_state(desks.state)
