@@ -19,7 +19,7 @@ from talkwire.conversations.model import (
     TtrType,
 )
 from talkwire.conversations.service import Conversations
-from talkwire.conversations.views import Content, Views
+from talkwire.conversations.views import Views
 from talkwire.identity.model import Principal
 from talkwire.kernel.ids import AccountId, DialogId, new_uuid
 
@@ -159,9 +159,9 @@ async def test_a_cold_view_knows_what_the_log_tells(brand: Brand) -> None:
     log = view.logs[DialogId(opened.conversation_id)]
     assert (log.last_sequence, log.last_content_sequence) == (3, 3)
     assert list(log.recent) == [
-        Content(0, opened.consumer_id, is_private=False),
-        Content(1, agent.id, is_private=False),
-        Content(3, agent.id, is_private=True),
+        (0, opened.consumer_id, False),
+        (1, agent.id, False),
+        (3, agent.id, True),
     ]
     assert log.read_up_to == {opened.consumer_id: 1}
     assert (log.last_content, log.last_public_content) == (3, 1)
@@ -199,7 +199,7 @@ async def test_a_view_that_changed_while_it_was_read_is_read_again(brand: Brand)
     log = view.logs[DialogId(opened.conversation_id)]
     assert reads == 3  # then it was read inside the queue of writes
     assert log.last_sequence == 2
-    assert [content.sequence for content in log.recent] == [0, 1, 2]
+    assert [sequence for sequence, _, _ in log.recent] == [0, 1, 2]
 
 
 async def test_absent_and_forbidden_look_alike(brand: Brand) -> None:

@@ -12,7 +12,7 @@ from talkwire.routing.model import Availability, RingState
 
 async def soon(condition: Callable[[], bool], seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 -- polls with a deadline
             await asyncio.sleep(0.01)
 
 
