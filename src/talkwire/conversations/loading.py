@@ -12,7 +12,7 @@ from talkwire.backends.database.port import Database, Row, Transaction
 from talkwire.conversations import loading_store as store
 from talkwire.conversations.errors import ConversationNotFound
 from talkwire.conversations.model import Conversation
-from talkwire.conversations.views import RECENT_CONTENTS, Content, DialogLog, View, Views
+from talkwire.conversations.views import RECENT_CONTENTS, DialogLog, View, Views
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId
 
 TRIES = 3
@@ -98,7 +98,7 @@ class Loader:
         for row in await store.recent_contents(read, account_id, ends, RECENT_CONTENTS):
             log = logs[row["dialog_id"]]
             is_private = row["audience"] != store.AUDIENCE_ALL
-            log.recent.append(Content(row["sequence"], row["originator_id"], is_private))
+            log.recent.append((row["sequence"], row["originator_id"], is_private))
         for row in await store.read_marks(read, account_id, list(ends)):
             logs[row["dialog_id"]].read_up_to[row["originator_id"]] = row["read_up_to"]
         last = {d: logs[d].last_content_sequence for d in ends if logs[d].last_content_sequence >= 0}
@@ -120,9 +120,9 @@ class Loader:
         log: DialogLog,
     ) -> int:
         """Sequence of the newest content for all eyes; -1 when there is none. Mostly known already."""
-        for content in reversed(log.recent):
-            if not content.is_private:
-                return content.sequence
+        for sequence, _, is_private in reversed(log.recent):
+            if not is_private:
+                return sequence
         return await store.last_public_content(read, account_id, dialog_id, log.last_content_sequence)
 
 

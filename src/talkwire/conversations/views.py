@@ -7,21 +7,17 @@ every append carries the version it was judged on, so a stale view costs a secon
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
-from talkwire.conversations.model import Conversation, State
+from talkwire.conversations.model import Conversation, Dialog, ParticipantState, State
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId
 
 RECENT_CONTENTS = 500
 """How far back unread counters count; beyond it they stop growing."""
 
 
-class Content(NamedTuple):
-    """A content event as unread counters need it."""
-
-    sequence: int
-    originator_id: str
-    is_private: bool
+Content = tuple[int, str, bool]
+"""A content event as unread counters need it: sequence, originator, whether it is private."""
 
 
 class DialogLog:
@@ -53,19 +49,36 @@ class DialogLog:
         seen = self.read_up_to.get(participant_id, -1)
         return sum(
             1
-            for c in self.recent
-            if c.sequence > seen and c.originator_id != participant_id and (sees_private or not c.is_private)
+            for sequence, originator_id, is_private in self.recent
+            if sequence > seen and originator_id != participant_id and (sees_private or not is_private)
         )
 
 
 class View:
-    """One conversation as it stands after the last commit we saw."""
+    """One conversation as it stands after the last commit we saw.
 
-    __slots__ = ("conversation", "logs")
+    `roles` (participant to role, plain text) and `dialogs` are looked up with every publish, so they are
+    made once per version.
+    """
+
+    __slots__ = ("conversation", "dialogs", "logs", "roles")
+
+    conversation: Conversation
+    dialogs: dict[str, Dialog]
+    roles: dict[str, str]
 
     def __init__(self, conversation: Conversation, logs: dict[DialogId, DialogLog]) -> None:
-        self.conversation = conversation
         self.logs = logs  # one per dialog of the conversation
+        self.show(conversation)
+
+    def show(self, conversation: Conversation) -> None:
+        """Stand for this version from now on."""
+        self.conversation = conversation
+        self.dialogs = {dialog.dialog_id: dialog for dialog in conversation.dialogs}
+        self.roles = {}
+        for participant in conversation.participants:
+            if participant.state is ParticipantState.ACTIVE:
+                self.roles.setdefault(participant.id, participant.role.value)
 
     @property
     def effective_ttr_ms(self) -> int:
@@ -128,7 +141,7 @@ class Views:
             return None
         if view.conversation.version >= conversation.version:
             return None
-        view.conversation = conversation
+        view.show(conversation)
         for dialog in conversation.dialogs:
             view.logs.setdefault(dialog.dialog_id, DialogLog())
             self._by_dialog[key[0], dialog.dialog_id] = view

@@ -4,7 +4,7 @@ Source: docs/protocol.md 3.7, 3.8, 4.2, 5.1.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,16 +36,14 @@ class PeerLimits:
     token_characters: int = 2_048
 
 
-@dataclass(frozen=True, slots=True)
-class Perform:
+class Perform(NamedTuple):
     """Do this request."""
 
     request: Request
     request_type: RequestType
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """InitConnection: check the token if there is one, keep the properties, then say `connected` or `refused`."""
 
     request_id: str
@@ -53,8 +51,7 @@ class Connect:
     properties: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(NamedTuple):
     """Answer with this payload and go on."""
 
     payload: bytes

@@ -24,18 +24,23 @@ from talkwire.protocol.errors import BadFrame
 from talkwire.protocol.messaging import PublishEvent
 
 MAX_METADATA_BYTES = 16 * 1024
+_publishes = msgspec.json.Decoder(PublishEvent, strict=False)
 
 
 def read_publish(request: Request) -> PublishEvent:
     """The body of a publish, checked for what only the wire cares about. Raises BadFrame."""
-    body = codec.decode_body(request.body, PublishEvent)
+    try:
+        body = _publishes.decode(request.body)
+    except codec.DECODE_ERRORS:
+        body = codec.decode_body(
+            request.body, PublishEvent
+        )  # to say what is wrong, or to take no body for `{}`
     event = body.event
-    kind = type(event)
-    if kind is ContentEvent:
-        if event.quick_replies is not msgspec.UNSET or type(event.message) is dict:  # type: ignore[union-attr]
-            _check_tree([event.message, event.quick_replies])  # type: ignore[union-attr]
-    elif kind is RichContentEvent:
-        _check_tree([event.content, event.quick_replies])  # type: ignore[union-attr]
+    if isinstance(event, ContentEvent):
+        if event.quick_replies is not msgspec.UNSET or type(event.message) is dict:
+            _check_tree([event.message, event.quick_replies])
+    elif isinstance(event, RichContentEvent):
+        _check_tree([event.content, event.quick_replies])
     return body
 
 

@@ -13,9 +13,9 @@ from talkwire.files.service import Files
 from talkwire.identity.model import Principal
 from talkwire.messaging.errors import ChangedTooOften, IdempotencyKeyReused, NotStored
 from talkwire.messaging.logged import LoggedEvent
-from talkwire.messaging.model import HOSTED_FILE, ContentEvent, EventKind
+from talkwire.messaging.model import HOSTED_FILE, ContentEvent
 from talkwire.messaging.previews import Previews
-from talkwire.messaging.publishing import MAX_TRIES, Extras, Publishing, Reply
+from talkwire.messaging.publishing import FILE, MAX_TRIES, Extras, Publishing, Reply
 from talkwire.messaging.telling import Telling
 
 
@@ -44,7 +44,7 @@ class FilePublishing:
         )
         for _ in range(MAX_TRIES):
             view = await self._publishing.get_view(who, dialog_id)
-            entry = self._publishing.judge(who, view, dialog_id, stored, extras, EventKind.FILE)
+            entry = self._publishing.judge(who, view, dialog_id, stored, extras, FILE)
             publication = await self._admit(who, view, message)
             outcome = await self._append(entry, publication, reply)
             if outcome is Outcome.STALE:

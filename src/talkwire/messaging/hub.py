@@ -2,9 +2,10 @@
 
 from typing import Protocol
 
-from talkwire.conversations.model import Conversation, ParticipantState
-from talkwire.identity.model import Kind, Principal
+from talkwire.conversations.views import View
+from talkwire.identity.model import Principal
 from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.model import Audience
 
 
 class Listener(Protocol):
@@ -16,6 +17,9 @@ class Listener(Protocol):
     def hear(self, event: LoggedEvent) -> None: ...
 
 
+_ALL = Audience.ALL.value
+
+
 class Hub:
     """Listeners by dialog (subscriptions), and by participant (sockets told of all they take part in)."""
 
@@ -23,25 +27,22 @@ class Hub:
         self._of_dialog: dict[tuple[str, str], list[Listener]] = {}
         self._of_participant: dict[tuple[str, str], list[Listener]] = {}
 
-    def tell(self, event: LoggedEvent, conversation: Conversation | None) -> None:
+    def tell(self, event: LoggedEvent, view: View | None) -> None:
         """Tell everybody on this node who may hear it. Private events never reach a consumer.
 
-        Without the conversation only the dialog's subscribers are told.
+        Without a view only the dialog's subscribers are told.
         """
         account_id = event.account_id
-        is_private = event.audience != "ALL"
+        is_private = event.audience != _ALL
         for listener in self._of_dialog.get((account_id, event.dialog_id), ()):
-            if not (is_private and listener.who.kind is not Kind.AGENT):
+            if not (is_private and listener.who.is_consumer):
                 listener.hear(event)
-        if not self._of_participant or conversation is None:
+        if view is None:
             return
-        told: list[str] = []
-        for participant in conversation.participants:
-            if participant.state is ParticipantState.ACTIVE and participant.id not in told:
-                told.append(participant.id)
-                for listener in self._of_participant.get((account_id, participant.id), ()):
-                    if not (is_private and listener.who.kind is not Kind.AGENT):
-                        listener.hear(event)
+        for participant_id in view.roles:
+            for listener in self._of_participant.get((account_id, participant_id), ()):
+                if not (is_private and listener.who.is_consumer):
+                    listener.hear(event)
 
     def add_to_dialog(self, account_id: str, dialog_id: str, listener: Listener) -> None:
         self._of_dialog.setdefault((account_id, dialog_id), []).append(listener)

@@ -6,13 +6,12 @@ Source: docs/protocol.md 4.3, 5.6, Appendix A27.
 import asyncio
 from collections.abc import Iterable
 
-from talkwire.conversations.model import Conversation, State
-from talkwire.conversations.views import Views
+from talkwire.conversations.model import State
+from talkwire.conversations.views import View, Views
 from talkwire.identity.model import Principal
 from talkwire.kernel.clock import Clock
 from talkwire.messaging.hub import Hub
 from talkwire.messaging.logged import LoggedEvent, implied
-from talkwire.messaging.rules import find_role
 
 COMPOSING = "COMPOSING"
 _Key = tuple[str, str, str]  # account, dialog, participant
@@ -29,9 +28,9 @@ class Presence:
         self._composing: dict[_Key, asyncio.TimerHandle] = {}
         self._away: dict[_Key, None] = {}
 
-    def tell(self, who: Principal, event: LoggedEvent, chat_state: str, conversation: Conversation) -> None:
+    def tell(self, who: Principal, event: LoggedEvent, chat_state: str, view: View) -> None:
         """Tell a chat state; COMPOSING ends by itself."""
-        self._hub.tell(event, conversation)
+        self._hub.tell(event, view)
         self.stop_composing(event)
         if chat_state == COMPOSING:
             key = (event.account_id, event.dialog_id, event.originator_id)
@@ -74,9 +73,9 @@ class Presence:
         if view is None:
             return
         conversation = view.conversation
-        dialog = conversation.dialog(dialog_id)
-        role = find_role(conversation, who.id)
+        dialog = view.dialogs.get(dialog_id)
+        role = view.roles.get(who.id)
         if role is None or dialog is None or dialog.state is not State.OPEN:
             return
         event = implied(who, conversation, dialog_id, role, chat_state, self._clock.now_ms())
-        self._hub.tell(event, conversation)
+        self._hub.tell(event, view)

@@ -10,7 +10,6 @@ from itertools import count
 import msgspec
 
 from talkwire.backends.database.port import Append, Database, Outcome
-from talkwire.conversations.model import Conversation, Role
 from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import View
 from talkwire.conversations.visibility import may_see
@@ -38,17 +37,19 @@ from talkwire.messaging.model import (
     RichContentEvent,
 )
 from talkwire.messaging.presence import Presence
-from talkwire.messaging.rules import EventLimits, admit_event, find_role, get_dialog, read_up_to
+from talkwire.messaging.rules import EventLimits, admit_event, read_up_to
 from talkwire.messaging.telling import Telling
 
 MAX_TRIES = 3
-KINDS: dict[type, EventKind] = {
-    ContentEvent: EventKind.CONTENT,
-    RichContentEvent: EventKind.RICH,
-    AcceptStatusEvent: EventKind.ACCEPT,
-    ChatStateEvent: EventKind.CHAT,
+ACCEPT, CHAT, FILE = EventKind.ACCEPT.value, EventKind.CHAT.value, EventKind.FILE.value
+KINDS: dict[type, str] = {
+    ContentEvent: EventKind.CONTENT.value,
+    RichContentEvent: EventKind.RICH.value,
+    AcceptStatusEvent: ACCEPT,
+    ChatStateEvent: CHAT,
 }
-_NO_CONTENT = frozenset({EventKind.ACCEPT, EventKind.CHAT})
+_NO_CONTENT = frozenset({ACCEPT, CHAT})
+_APPENDED = Outcome.APPENDED
 _encode = msgspec.json.Encoder().encode
 
 Reply = Callable[[LoggedEvent], None]
@@ -58,7 +59,7 @@ Reply = Callable[[LoggedEvent], None]
 class Extras(msgspec.Struct, frozen=True):
     """What may come with a publish besides the event. `metadata` and `client_properties` are JSON."""
 
-    audience: str = Audience.ALL
+    audience: str = Audience.ALL.value
     metadata: bytes | None = None
     client_properties: bytes | None = None
     idempotency_key: str | None = None
@@ -119,9 +120,10 @@ class Publishing:
         Chat states are told at once and replied to with sequence 0.
         Raises DialogNotFound, NotAParticipant, DialogClosed, MayNotPublish, BadEvent.
         """
-        entry = self.judge(who, view, dialog_id, event, extras)
-        if entry.kind is EventKind.CHAT:
-            self._presence.tell(who, entry, event.chat_state, view.conversation)  # type: ignore[union-attr]
+        kind = KINDS[type(event)]
+        entry = self.judge(who, view, dialog_id, event, extras, kind)
+        if kind == CHAT:
+            self._presence.tell(who, entry, event.chat_state, view)  # type: ignore[union-attr]
             reply(entry)
             return
         entry.reply = reply
@@ -132,19 +134,12 @@ class Publishing:
         lane.in_flight += 1
         self._database.append(entry)
 
-    def judge(
-        self,
-        who: Principal,
-        view: View,
-        dialog_id: str,
-        event: Event,
-        extras: Extras,
-        kind: EventKind | None = None,
+    def judge(  # noqa: PLR0913 -- who says what, where
+        self, who: Principal, view: View, dialog_id: str, event: Event, extras: Extras, kind: str
     ) -> LoggedEvent:
         """The entry for the log, if this one may publish this here. Raises as `submit`."""
         conversation = view.conversation
-        role = self._admit(who, conversation, dialog_id, event, extras.audience)
-        kind = kind or KINDS[type(event)]
+        role = self._admit(who, view, dialog_id, event, extras.audience)
         entry = LoggedEvent(
             account_id=who.account_id,
             conversation_id=conversation.conversation_id,
@@ -164,19 +159,21 @@ class Publishing:
             idempotency_key=extras.idempotency_key,
             fingerprint=extras.fingerprint,
         )
-        if kind is EventKind.ACCEPT:
+        if kind == ACCEPT:
             entry.read_up_to = read_up_to(event, view.logs[dialog_id].last_sequence)  # type: ignore[index]
         return entry.for_publisher(who, event)
 
-    def _admit(
-        self, who: Principal, conversation: Conversation, dialog_id: str, event: Event, audience: str
-    ) -> Role:
-        role = find_role(conversation, who.id)
+    def _admit(self, who: Principal, view: View, dialog_id: str, event: Event, audience: str) -> str:
+        """The role under which this one publishes. Raises as `submit`."""
+        role = view.roles.get(who.id)
         if role is None:
-            if may_see(who, conversation):
+            if may_see(who, view.conversation):
                 raise NotAParticipant("Not a participant of this conversation")
             raise DialogNotFound("No such dialog")
-        admit_event(get_dialog(conversation, dialog_id), role, event, audience, self._limits)
+        dialog = view.dialogs.get(dialog_id)
+        if dialog is None:
+            raise DialogNotFound("No such dialog")
+        admit_event(dialog, role, event, audience, self._limits)
         return role
 
     def _settled(self, append: Append) -> None:
@@ -184,7 +181,7 @@ class Publishing:
         lane: Lane = entry.lane  # type: ignore[assignment]
         lane.in_flight -= 1
         outcome = entry.outcome
-        if outcome is Outcome.APPENDED:
+        if outcome is _APPENDED:
             reply = entry.reply
             if reply is not None:
                 reply(entry)
@@ -240,7 +237,7 @@ class Publishing:
             try:
                 entry.originator_role = self._admit(
                     entry.who,  # type: ignore[arg-type]
-                    conversation,
+                    view,
                     entry.dialog_id,
                     entry.payload,  # type: ignore[arg-type]
                     entry.audience,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from talkwire.conversations.model import Conversation, Dialog, DialogType, ParticipantState, Role, State
-from talkwire.messaging.errors import BadEvent, DialogClosed, DialogNotFound, MayNotPublish
+from talkwire.conversations.model import Dialog, DialogType, Role, State
+from talkwire.messaging.errors import BadEvent, DialogClosed, MayNotPublish
 from talkwire.messaging.model import (
     HOSTED_FILE,
     TEXT,
@@ -31,49 +31,40 @@ class EventLimits:
     rich_bytes: int = 128 * 1024
 
 
-def find_role(conversation: Conversation, participant_id: str) -> Role | None:
-    """The first role under which somebody takes part; None for who does not."""
-    for participant in conversation.participants:
-        if participant.id == participant_id and participant.state is ParticipantState.ACTIVE:
-            return participant.role
-    return None
+# Looked up once: an enum's members cost more than the comparison, and this is asked for every event.
+_READER, _CONSUMER, _OPEN = Role.READER.value, Role.CONSUMER.value, State.OPEN
+_ALL = Audience.ALL.value
 
 
-def get_dialog(conversation: Conversation, dialog_id: str) -> Dialog:
-    """Raises DialogNotFound."""
-    for dialog in conversation.dialogs:
-        if dialog.dialog_id == dialog_id:
-            return dialog
-    raise DialogNotFound("No such dialog")
-
-
-def admit_event(dialog: Dialog, role: Role, event: Event, audience: str, limits: EventLimits) -> None:
+def admit_event(dialog: Dialog, role: str, event: Event, audience: str, limits: EventLimits) -> None:
     """Refuse what this role may not publish in this dialog.
 
     Receipts may be sent after the close; nothing else may.
     Raises DialogClosed, MayNotPublish, BadEvent.
     """
-    if role is Role.READER:
+    if role == _READER:
         raise MayNotPublish("A READER is silent")
-    if dialog.state is not State.OPEN and type(event) is not AcceptStatusEvent:
+    if dialog.state is not _OPEN and type(event) is not AcceptStatusEvent:
         raise DialogClosed("The dialog is closed")
-    if audience != Audience.ALL:
+    if audience != _ALL:
         _admit_private(role, audience)
     _CHECKS[type(event)](event, dialog, limits)
 
 
-def _admit_private(role: Role, audience: str) -> None:
+def _admit_private(role: str, audience: str) -> None:
     if audience != Audience.AGENTS_AND_MANAGERS:
         raise BadEvent("messageAudience is ALL or AGENTS_AND_MANAGERS")
-    if role is Role.CONSUMER:
+    if role == _CONSUMER:
         raise MayNotPublish("Only agents and managers may publish privately")
 
 
 def _check_content(event: ContentEvent, _dialog: Dialog, limits: EventLimits) -> None:
     if event.content_type == TEXT:
-        if not isinstance(event.message, str):
+        text = event.message
+        if type(text) is not str:
             raise BadEvent("message is text for text/plain")
-        if len(event.message) > limits.text_bytes or len(event.message.encode()) > limits.text_bytes:
+        # a character takes four bytes at most: short texts need not be encoded to be measured
+        if len(text) * 4 > limits.text_bytes and len(text.encode()) > limits.text_bytes:
             raise BadEvent(f"A text takes at most {limits.text_bytes} bytes")
     elif event.content_type in SECURE_FORMS or event.content_type == HOSTED_FILE:
         if not isinstance(event.message, dict):

@@ -2,11 +2,15 @@
 
 from talkwire.conversations.model import Role
 from talkwire.conversations.service import Conversations
-from talkwire.conversations.views import Content, DialogLog
+from talkwire.conversations.views import DialogLog
 from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.hub import Hub
 from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.model import Audience
 from talkwire.messaging.presence import Presence
+
+
+_CONSUMER, _ALL = Role.CONSUMER.value, Audience.ALL.value
 
 
 class Telling:
@@ -29,7 +33,7 @@ class Telling:
             return
         log = view.logs[event.dialog_id]  # type: ignore[index]
         note(log, event)
-        self._hub.tell(event, view.conversation)
+        self._hub.tell(event, view)
         if event.is_content:
             self._presence.stop_composing(event)
             self._feeds.touch(view)
@@ -43,12 +47,12 @@ def note(log: DialogLog, event: LoggedEvent) -> None:
     log.last_event_at_ms = event.at_ms
     if event.is_content:
         log.last_content_sequence = event.sequence
-        is_private = event.is_private
-        log.recent.append(Content(event.sequence, event.originator_id, is_private))
+        is_private = event.audience != _ALL
+        log.recent.append((event.sequence, event.originator_id, is_private))
         log.last_content = event
         if not is_private:
             log.last_public_content = event
-        if event.originator_role != Role.CONSUMER:
+        if event.originator_role != _CONSUMER:
             log.owed_since_ms = 0
         elif not log.owed_since_ms:
             log.owed_since_ms = event.at_ms
