@@ -47,9 +47,11 @@ def main() -> int:
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="talkwire-bench-", dir=options.data) as folder:
         Path(folder).chmod(0o755)  # ejabberd's PostgreSQL runs as somebody else below it
+        if options.profile:
+            options.profile.mkdir(parents=True, exist_ok=True)
         machine = look_at_machine(Path(folder))
         print(f"{machine}\n\n{report.heading()}", flush=True)
-        bench = Bench(seconds=options.seconds, folder=Path(folder), measured={})
+        bench = Bench(options.seconds, Path(folder), measured={}, profiles=options.profile)
         results, failed = uvloop.run(_measure_all(bench, options.only or list(FIGURES)))
     _keep(options, results, machine)
     return 1 if failed else 0
@@ -63,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results here as JSON")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="keep the table of docs/benchmarks.md here"
+    )
+    parser.add_argument(
+        "--profile", type=Path, metavar="DIR", help="say here where the time of publishing goes"
     )
     return parser
 

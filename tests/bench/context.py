@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.ejabberd import Ejabberd
+from bench.profile import profiled
 from bench.server import Talkwire
 
 
@@ -19,6 +20,8 @@ class Bench:
     folder: Path
     measured: dict[str, float]
     """Values of this run by figure, so that a later one can be told as a ratio."""
+    profiles: Path | None = None
+    """A folder for profiles of the publish figures; being looked at costs the server some of its speed."""
 
     @asynccontextmanager
     async def talkwire(self, name: str) -> AsyncIterator[Talkwire]:
@@ -42,6 +45,15 @@ class Bench:
             yield server
         finally:
             await server.stop()
+
+    @asynccontextmanager
+    async def watched(self, server: Talkwire, name: str) -> AsyncIterator[None]:
+        """Profile the server meanwhile, if that is wanted."""
+        if self.profiles is None:
+            yield
+        else:
+            async with profiled(server.process.pid, self.seconds, self.profiles / f"{name}.txt"):
+                yield
 
     def fresh_folder(self, name: str) -> Path:
         folder = self.folder / name

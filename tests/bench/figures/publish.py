@@ -22,7 +22,8 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
             for number, (dialog_id, consumer, agent) in enumerate(ends):
                 publisher, other = (consumer, agent) if number % 2 else (agent, consumer)
                 volleys.append(Volley(publisher, other, dialog_id, in_flight))
-            throughput = await run_volleys(volleys, server.cpu_seconds, bench.seconds)
+            async with bench.watched(server, f"publish-{in_flight}"):
+                throughput = await run_volleys(volleys, server.cpu_seconds, bench.seconds)
             yield Result(
                 f"publish, {in_flight} in flight", throughput.per_second, "events/s", throughput.note
             )
