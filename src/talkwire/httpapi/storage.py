@@ -213,18 +213,9 @@ def _refused(request: web.Request, refusal: TalkwireError) -> web.Response:
         raise refusal
     status, text = found
     response = _plain(status, "" if request.method == "HEAD" else text, close=request.body_exists)
-    if isinstance(refusal, UploadTooSlow):
-        _hang_up(request)
     if isinstance(refusal, TooMany):
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)
     return response
-
-
-def _hang_up(request: web.Request) -> None:
-    """Read no more: aiohttp would listen to the rest of the body for ten seconds before it closes."""
-    if request.transport is not None:
-        request.transport.pause_reading()
-    request.content.feed_eof()
 
 
 def _plain(status: int, text: str, *, close: bool) -> web.Response:
