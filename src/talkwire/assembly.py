@@ -51,6 +51,7 @@ from talkwire.messaging.catching_up import Log
 from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.file_publishing import FilePublishing
 from talkwire.messaging.hub import Hub
+from talkwire.messaging.jobs import jobs as messaging_jobs
 from talkwire.messaging.logged import of_row
 from talkwire.messaging.presence import Presence
 from talkwire.messaging.previews import Previews
@@ -76,6 +77,7 @@ class Node:
     skills: Skills
     registry: Registry
     database: Database
+    file_store: LocalDisk
     tasks: Tasks
     worker: Worker
     settings: Settings
@@ -97,6 +99,7 @@ class Node:
         self.services.presence.close()
         await self.tasks.close()
         await self.worker.stop()
+        await self.file_store.close()
         await self.database.close()
 
 
@@ -125,7 +128,7 @@ async def open_database(settings: Settings) -> Database:
     return await SqliteDatabase.open(settings.storage.data_path / "talkwire.db")
 
 
-async def _assemble(  # noqa: PLR0913 -- the parts that every other part needs
+async def _assemble(
     settings: Settings,
     clock: Clock,
     metrics: Metrics,
@@ -139,19 +142,19 @@ async def _assemble(  # noqa: PLR0913 -- the parts that every other part needs
     file_store = await LocalDisk.open(settings.storage.data_path / "files")
     files = Files(database, file_store, identity.accounts, conversations, clock, _file_limits(settings))
     services = _messaging(settings, clock, database, tasks, identity, conversations, routing, files)
-    registry = Registry(clock, settings.sockets.idle_seconds, settings.sockets.first_frame_seconds)
+    registry = Registry(clock, settings.sockets.idle_seconds, settings.sockets.first_frame_seconds, metrics)
     skills = Skills(database, clock)
     app = _application(
         settings, clock, database, services, identity, skills, registry, metrics, incidents, tasks
     )
     identity.sign_in.on_revoked(registry.session_ended)
-    metrics.watch("talkwire_views", "Conversations held in memory.", lambda: len(conversations.views))
-    worker = Worker(_jobs(database, clock, identity), metrics.job_ran)
+    metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
+    worker = Worker(_jobs(settings, clock, database, identity), metrics.job_ran)
     await routing.start()
     tasks.start(routing.run(), "routing")
     tasks.start(registry.sweep_forever(), "gateway: sweep")
     worker.start()
-    return Node(app, metrics, services, skills, registry, database, tasks, worker, settings)
+    return Node(app, metrics, services, skills, registry, database, file_store, tasks, worker, settings)
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity
         numbers.session_idle_seconds, numbers.session_seconds, numbers.failed_logins_per_minute
     )
     sessions = Sessions(database, clock, agents, limits)
-    keys = ApiKeys(database, clock, agents)
+    api_keys = ApiKeys(database, clock, agents)
     signing_keys, brand_keys = SigningKeys(database, clock), BrandKeys(database, clock)
     consumers_of = Consumers(
         accounts,
@@ -187,8 +190,8 @@ def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity
             token_seconds=numbers.consumer_token_seconds, sign_ups_per_minute=numbers.sign_ups_per_minute
         ),
     )
-    door = SignIn(accounts, agents, sessions, keys, passwords, limits, database=database, clock=clock)
-    return _Identity(accounts, agents, door, consumers_of, sessions, keys, brand_keys, signing_keys)
+    door = SignIn(accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock)
+    return _Identity(accounts, agents, door, consumers_of, sessions, api_keys, brand_keys, signing_keys)
 
 
 def _messaging(  # noqa: PLR0913 -- wires everything once
@@ -295,5 +298,9 @@ def _checks(database: Database) -> dict[str, health.Check]:
     return {"database": database_answers}
 
 
-def _jobs(database: Database, clock: Clock, identity: _Identity) -> list[Job]:
-    return [*identity_jobs(identity.accounts, identity.sessions), *routing_jobs(database, clock)]
+def _jobs(settings: Settings, clock: Clock, database: Database, identity: _Identity) -> list[Job]:
+    return [
+        *identity_jobs(identity.accounts, identity.sessions),
+        *routing_jobs(database, clock),
+        *messaging_jobs(database, clock, settings.messages.idempotency_key_seconds),
+    ]

@@ -125,7 +125,7 @@ class Connection:
             self._send(self.peer.refusal(step.request_id, error))
             self.close(Close.TOKEN_INVALID)
             return
-        assert who is not None  # noqa: S101 -- peer let no InitConnection through without one
+        assert who is not None
         is_new = self.peer.who is None
         self._send(self.peer.connected(who, step.request_id))
         self._set_properties(step.properties if step.properties is not None else self.properties)

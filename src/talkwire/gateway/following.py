@@ -60,7 +60,7 @@ class Following:
     @property
     def who(self) -> Principal:
         who = self._socket.peer.who
-        assert who is not None  # noqa: S101 -- nothing is followed before the client is known
+        assert who is not None
         return who
 
     def begin(self) -> None:
@@ -111,7 +111,7 @@ class Following:
 
     def unfollow_dialog(self, dialog_id: str | None) -> bool:
         if dialog_id is None:
-            return any([self.unfollow_dialog(each) for each in list(self._dialogs)])
+            return sum(self.unfollow_dialog(each) for each in list(self._dialogs)) > 0
         subscription = self._dialogs.pop(dialog_id, None)
         if subscription is None:
             return False

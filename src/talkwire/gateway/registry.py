@@ -1,7 +1,9 @@
 """Every live socket of this node: found by session, swept for the silent and the expired, drained at the end."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
+from typing import Protocol
 
 from talkwire.gateway.connection import Connection
 from talkwire.kernel.clock import Clock
@@ -11,15 +13,25 @@ SWEEP_SECONDS = 2.0
 SWEEP_SLICE = 500
 
 
+class Counts(Protocol):
+    """What is counted of sockets; `ops.metrics` does."""
+
+    def socket_opened(self, role: str) -> None: ...
+    def socket_closed(self, role: str, code: int) -> None: ...
+    def outbox_overran(self) -> None: ...
+
+
 class Registry:
     """Who is connected."""
 
-    def __init__(self, clock: Clock, idle_seconds: float, init_seconds: float) -> None:
+    def __init__(self, clock: Clock, idle_seconds: float, init_seconds: float, counts: Counts) -> None:
+        self._counts = counts
         self._clock = clock
         self._idle_ms = int(idle_seconds * 1000)
         self._init_ms = int(init_seconds * 1000)
         self._connections: dict[Connection, None] = {}
         self._of_session: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._one_left = asyncio.Event()
         self.is_draining = False
 
     def __len__(self) -> int:
@@ -27,12 +39,18 @@ class Registry:
 
     def add(self, connection: Connection) -> None:
         self._connections[connection] = None
+        self._counts.socket_opened(connection.peer.role)
         who = connection.peer.who
         if who is not None and who.session_id:
             self._of_session[who.session_id].add(connection)
 
     def remove(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
+        self._one_left.set()
+        code = connection.close_code or Close.NORMAL
+        self._counts.socket_closed(connection.peer.role, code)
+        if code == Close.TRY_AGAIN_LATER:
+            self._counts.outbox_overran()
         who = connection.peer.who
         if who is not None and who.session_id:
             held = self._of_session[who.session_id]
@@ -74,6 +92,8 @@ class Registry:
             connection.close(Close.GOING_AWAY, "server stops")
             if number % SWEEP_SLICE == 0:
                 await asyncio.sleep(0)
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self._connections and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._connections:
+                    self._one_left.clear()
+                    await self._one_left.wait()

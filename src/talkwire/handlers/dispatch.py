@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-
 from talkwire.handlers import connection, conversations, files, messaging, profiles, routing
 from talkwire.handlers.call import Call
 from talkwire.handlers.services import Services

@@ -24,7 +24,7 @@ async def set_profile(services: Services, call: Call, body: SetUserProfile) -> s
     return SET_TEXT
 
 
-async def get_profile(services: Services, call: Call, body: str | UserId) -> Any:  # noqa: ANN401 -- two shapes
+async def get_profile(services: Services, call: Call, body: str | UserId) -> Any:
     """Answer `userprofile.GetUserProfile`: an object on v2, the SDE items on v3."""
     wanted = body if isinstance(body, str) else body.user_id
     profile = await _profile(services, call.who, wanted or "")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from talkwire.accounts.service import Accounts
+from talkwire.conversations.opening import Opening
 from talkwire.conversations.service import Conversations
 from talkwire.files.service import Files
 from talkwire.identity.agents import Agents
@@ -15,7 +16,6 @@ from talkwire.messaging.file_publishing import FilePublishing
 from talkwire.messaging.hub import Hub
 from talkwire.messaging.presence import Presence
 from talkwire.messaging.publishing import Publishing
-from talkwire.conversations.opening import Opening
 from talkwire.routing.service import Routing
 
 

@@ -14,6 +14,9 @@ from talkwire.messaging.hub import Hub
 from talkwire.messaging.logged import LoggedEvent, implied
 
 COMPOSING = "COMPOSING"
+MOST_AWAY = 100_000
+"""Participants remembered as gone; the oldest are forgotten first."""
+
 _Key = tuple[str, str, str]  # account, dialog, participant
 
 
@@ -51,7 +54,7 @@ class Presence:
             if not self._hub.listens(who.account_id, dialog_id, who.id):
                 self._away[who.account_id, dialog_id, who.id] = None
                 self._imply(who, dialog_id, chat_state)
-        while len(self._away) > 100_000:
+        while len(self._away) > MOST_AWAY:
             self._away.pop(next(iter(self._away)))
 
     def returned(self, who: Principal, dialog_id: str) -> None:

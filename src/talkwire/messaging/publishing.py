@@ -72,7 +72,7 @@ NO_EXTRAS = Extras()
 class Publishing:
     """Takes publishes in order and answers them once they are on disk."""
 
-    def __init__(  # noqa: PLR0913 -- the hot path reaches its collaborators without a detour
+    def __init__(
         self,
         database: Database,
         conversations: Conversations,
@@ -134,7 +134,7 @@ class Publishing:
         lane.in_flight += 1
         self._database.append(entry)
 
-    def judge(  # noqa: PLR0913 -- who says what, where
+    def judge(
         self, who: Principal, view: View, dialog_id: str, event: Event, extras: Extras, kind: str
     ) -> LoggedEvent:
         """The entry for the log, if this one may publish this here. Raises as `submit`."""

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from talkwire.backends.database.port import Database, Row
+from talkwire.backends.database.port import Database, Row, Transaction
 
 _COLUMNS = (
     "account_id, dialog_id, sequence, event_id, conversation_id, at, kind, originator_id, originator_role, "
     "audience, read_up_to, event, metadata, client_properties"
 )
 _FROM = (
-    f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "
     "ORDER BY sequence LIMIT $4"
 )
 _NEWEST = (
-    f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "
     "ORDER BY sequence DESC LIMIT $4"
 )
 
@@ -31,3 +31,15 @@ async def newest_events(
     """The newest events from this sequence on, ascending."""
     rows = await database.read(_NEWEST, account_id, dialog_id, sequence, limit)
     return list(reversed(rows))
+
+
+async def purge_idempotency_keys(tx: Transaction, before_ms: int) -> int:
+    """Forget the keys of every account that are older."""
+    return await tx.execute("DELETE FROM idempotency_keys WHERE at < $1", before_ms)
+
+
+async def purge_changes(tx: Transaction, before_ms: int) -> int:
+    """Forget the bells of every account that are older; the newest stays, so that positions never start anew."""
+    return await tx.execute(
+        "DELETE FROM changes WHERE at < $1 AND position < (SELECT MAX(position) FROM changes)", before_ms
+    )

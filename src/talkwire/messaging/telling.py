@@ -9,7 +9,6 @@ from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import Audience
 from talkwire.messaging.presence import Presence
 
-
 _CONSUMER, _ALL = Role.CONSUMER.value, Audience.ALL.value
 
 

@@ -87,7 +87,6 @@ def _reason(error: Exception) -> str:
 
 def _find_id(frame: bytes) -> str:
     """The id of a request that is otherwise unusable, so that its sender can match the error."""
-
     try:
         found = _ids.decode(frame).id
     except DECODE_ERRORS:

@@ -127,5 +127,5 @@ def _active(c: Conversation) -> list[Participant]:
     return [p for p in c.participants if p.state is ParticipantState.ACTIVE]
 
 
-def _without_none(**members: Any) -> Json:  # noqa: ANN401 -- JSON members of any kind
+def _without_none(**members: Any) -> Json:
     return {name: value for name, value in members.items() if value is not None}
