@@ -251,13 +251,20 @@ class Dispatcher:
     async def _write(
         self, account_id: AccountId, ended: list[Ring], offers: list[Offer], now_ms: int
     ) -> list[Ring]:
-        """Write down what ended and what begins; gives what was new to the database."""
+        """Write down what ended and what begins; gives what was new to the database.
+
+        Conversations are locked first, in the order of their ids, before any ring: as an answer does.
+        """
+        concerned = {ring.conversation_id for ring in ended}
+        concerned |= {offer.conversation.conversation_id for offer in offers}
 
         async def unit(tx: Transaction) -> list[Ring]:
             await store.lock_account(tx, account_id, now_ms)
+            locked = {i: await conversation_store.lock(tx, account_id, i) for i in sorted(concerned)}
             written = await store.settle_rings(tx, ended)
-            for offer in sorted(offers, key=lambda o: o.conversation.conversation_id):
-                ring = await _ring(tx, offer, now_ms)
+            for offer in offers:
+                conversation = locked[offer.conversation.conversation_id]
+                ring = await _ring(tx, offer, conversation, now_ms) if conversation else None
                 if ring is not None:
                     written.append(ring)
             return written
@@ -298,22 +305,18 @@ class Dispatcher:
         await self._conversations.change(conversation.account_id, conversation.conversation_id, decide)
 
 
-async def _ring(tx: Transaction, offer: Offer, now_ms: int) -> Ring | None:
-    """Write a ring, if the conversation still waits for this agent."""
-    wanted = offer.conversation
-    conversation = await conversation_store.lock(tx, wanted.account_id, wanted.conversation_id)
-    if conversation is None:
-        return None
-    ringing = await store.waiting_rings_of(tx, wanted.account_id, wanted.conversation_id)
-    last_ms = await store.last_ring_ms(tx, wanted.account_id, wanted.conversation_id)
-    at_ms = max(now_ms, last_ms + 1)
+async def _ring(tx: Transaction, offer: Offer, conversation: Conversation, now_ms: int) -> Ring | None:
+    """Write a ring, if the locked conversation still waits for this agent."""
+    account_id, conversation_id = conversation.account_id, conversation.conversation_id
+    ringing = await store.waiting_rings_of(tx, account_id, conversation_id)
+    at_ms = max(now_ms, await store.last_ring_ms(tx, account_id, conversation_id) + 1)
     ring = Ring(
-        account_id=wanted.account_id,
-        ring_id=f"{wanted.conversation_id}_{wanted.account_id}_{at_ms}",
-        conversation_id=wanted.conversation_id,
+        account_id=account_id,
+        ring_id=f"{conversation_id}_{account_id}_{at_ms}",
+        conversation_id=conversation_id,
         agent_id=offer.agent_id,
-        consumer_id=wanted.consumer_id,
-        skill_id=wanted.skill_id,
+        consumer_id=conversation.consumer_id,
+        skill_id=offer.conversation.skill_id,
         state=RingState.WAITING,
         is_transfer=offer.is_transfer,
         weight=(conversation.queued_at_ms or now_ms) + conversation.ttr.seconds * 1000,
