@@ -10,18 +10,15 @@ from talkwire.files.model import FileLimits
 async def paced(chunks: AsyncIterator[bytes], limits: FileLimits) -> AsyncIterator[bytes]:
     """The same chunks, as long as they come fast enough.
 
-    Time is measured in windows of `upload_slow_seconds` spent waiting; each must bring its bytes. A
-    window that brought them already lends the next one its patience, so that a wait that ends in a
-    timeout always ends the upload. Raises UploadTooSlow.
+    The bytes that `upload_slow_seconds` should bring must come within as long a wait; when they are here,
+    the next such stretch begins. Raises UploadTooSlow.
     """
     loop = asyncio.get_running_loop()
-    window = limits.upload_slow_seconds
-    enough = limits.upload_bytes_per_second * window
+    enough = limits.upload_bytes_per_second * limits.upload_slow_seconds
     ends_at = loop.time() + limits.upload_seconds
-    waited, received = 0.0, 0
+    patience, received = limits.upload_slow_seconds, 0
     while True:
         asked_at = loop.time()
-        patience = window - waited + (window if received >= enough else 0)
         try:
             async with asyncio.timeout_at(min(asked_at + patience, ends_at)):
                 chunk = await anext(chunks, None)
@@ -29,8 +26,8 @@ async def paced(chunks: AsyncIterator[bytes], limits: FileLimits) -> AsyncIterat
             raise UploadTooSlow from None
         if chunk is None:
             return
+        patience -= loop.time() - asked_at
         received += len(chunk)
-        waited += loop.time() - asked_at
-        if waited >= window:
-            waited, received = waited - window, 0
+        if received >= enough:
+            patience, received = limits.upload_slow_seconds, 0
         yield chunk

@@ -417,7 +417,7 @@ async def test_an_upload_that_takes_too_long_in_all_is_cut(desk: Desk) -> None:
     await desk.put(url, PICTURE)
 
 
-async def test_a_burst_lends_one_window_of_patience_and_no_more(desk: Desk) -> None:
+async def test_a_burst_earns_no_more_patience_than_any_other_stretch(desk: Desk) -> None:
     files = desk.reopened(FileLimits(upload_bytes_per_second=1000, upload_slow_seconds=0.05))
     url = await desk.slot(CONSUMER)
     never = asyncio.Event()
