@@ -16,6 +16,7 @@ from talkwire.conversations.errors import (
 from talkwire.conversations.model import (
     CloseReason,
     Csat,
+    Delay,
     DialogType,
     ParticipantState,
     Role,
@@ -31,6 +32,7 @@ from talkwire.routing.model import (
     CloseConversation,
     CloseDialog,
     CsatChange,
+    DelayChange,
     FieldChange,
     ManualEttrChange,
     NoteChange,
@@ -277,6 +279,28 @@ async def test_the_other_fields_hold_what_they_are_told(brand: Brand) -> None:
     assert text == "OK Conversation field updated successfully"
     assert (now.note, now.topic, now.ttr) == ("vip", "shoes", Ttr(TtrType.CUSTOM, 1800))
     assert now.manual_ettr_ms is None  # a new promise replaces the manual one
+
+
+async def test_a_delay_is_held_and_taken_back_and_a_role_is_changed(brand: Brand) -> None:
+    manager = brand.agent("manager")
+    opened = await brand.open()
+    night = Delay("NIGHT", 5)
+    joined = ParticipantsChange(ChangeType.UPDATE, Role.READER)
+    text = await brand.update(manager, opened.conversation_id, DelayChange(night), add(Role.MANAGER), joined)
+    now = await brand.now(opened.conversation_id)
+    assert text == "OK Agent added successfully"
+    assert (now.delay, now.roles_of(manager.id)) == (night, (Role.READER,))
+    await brand.update(manager, opened.conversation_id, DelayChange(None))
+    assert (await brand.now(opened.conversation_id)).delay is None
+
+
+@pytest.mark.parametrize("kind", [ChangeType.ACCEPT, ChangeType.REJECT])
+async def test_only_an_assignment_is_accepted_or_rejected(brand: Brand, kind: ChangeType) -> None:
+    agent = await brand.online()
+    opened = await brand.open()
+    await brand.settle()
+    with pytest.raises(FieldInvalid):
+        await brand.update(agent, opened.conversation_id, ParticipantsChange(kind, Role.MANAGER))
 
 
 async def test_a_negative_ttr_and_a_book_of_a_note_are_refused(brand: Brand) -> None:

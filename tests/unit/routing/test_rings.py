@@ -10,6 +10,7 @@ from talkwire.conversations.model import Role, TtrType
 from talkwire.kernel.errors import Invalid, NotFound
 from talkwire.kernel.ids import SkillId
 from talkwire.routing.errors import RingNotFound, RingSettled
+from talkwire.routing.jobs import jobs
 from talkwire.routing.model import (
     Availability,
     ChangeType,
@@ -31,6 +32,24 @@ async def test_an_online_agent_is_rung_for_a_waiting_conversation(brand: Brand) 
     assert view.ring.ring_id.startswith(f"{opened.conversation_id}_{ACCOUNT}_")
     assert view.ring.expires_at_ms - view.ring.created_at_ms == 72_000
     assert not view.task_completed
+    assert view.routing_task_id == opened.conversation_id
+
+
+async def test_only_old_rings_that_have_ended_are_forgotten(brand: Brand) -> None:
+    agent = await brand.online()
+    await brand.held_by(agent)
+    waiting = await brand.open()
+    await brand.settle()
+    [job] = jobs(brand.database, brand.clock)
+
+    async def kept() -> set[str]:
+        return {row["conversation_id"] for row in await brand.database.read("SELECT * FROM rings")}
+
+    await job.run()
+    assert len(await kept()) == 2
+    brand.clock.advance(days=31)
+    await job.run()
+    assert await kept() == {waiting.conversation_id}
 
 
 async def test_a_conversation_that_waited_before_the_agent_came_is_offered_then(brand: Brand) -> None:
