@@ -29,7 +29,7 @@ from talkwire.protocol.errors import BadFrame
 from talkwire.protocol.status import Close
 
 CLOSE_WAIT_SECONDS = 2.0
-_SCHEME = re.compile(r"^(?:jwt|bearer)\s+", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:jwt|bearer)\s*", re.IGNORECASE)  # no token of ours begins so
 _FRAMES = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 

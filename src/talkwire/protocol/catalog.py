@@ -43,9 +43,9 @@ _OPENED = ("cm.RequestConversationResponse", ".ams.cm.RequestConversation$Respon
 _URL = ("ms.BaseGenerateURLResponse", ".ams.ms.BaseGenerateURL$Response")
 
 REQUESTS: tuple[RequestType, ...] = (
-    RequestType("InitConnection", dict, *_TEXT, roles=ONLY_CONSUMER),
-    RequestType("GetClock", dict, "GetClockResponse", ".GetClock$Response"),
-    RequestType("KeepAlive", dict, *_TEXT),
+    RequestType("InitConnection", Any, *_TEXT, roles=ONLY_CONSUMER),
+    RequestType("GetClock", Any, "GetClockResponse", ".GetClock$Response"),
+    RequestType("KeepAlive", Any, *_TEXT),
     RequestType(
         "cm.ConsumerRequestConversation",
         conversations.ConsumerRequestConversation,
@@ -101,20 +101,20 @@ REQUESTS: tuple[RequestType, ...] = (
     RequestType("routing.SubscribeAgentsState", routing.SubscribeAgentsState, *_SUBSCRIBED, roles=ONLY_BRAND),
     RequestType(
         "ms.token.GenerateDownloadToken",
-        dict,
+        Any,
         "ms.token.GenerateDownloadTokenResponse",
         ".ams.ms.token.GenerateDownloadToken$Response",
     ),
     RequestType(
         "ms.GenerateUploadToken",
-        dict,
+        Any,
         "ms.GenerateUploadTokenResponse",
         ".ams.ms.GenerateUploadToken$Response",
         aliases=("ms.token.GenerateUploadToken", ".ams.ms.token.GenerateUploadToken"),
     ),
-    RequestType("brandprofile.GetBrands", dict, *_TEXT, roles=ONLY_BRAND),
-    RequestType("brandprofile.GetBrandProfile", dict, *_TEXT, roles=ONLY_BRAND),
-    RequestType("brandprofile.SetBrandProfile", dict, *_TEXT, roles=ONLY_BRAND),
+    RequestType("brandprofile.GetBrands", Any, *_TEXT, roles=ONLY_BRAND),
+    RequestType("brandprofile.GetBrandProfile", Any, *_TEXT, roles=ONLY_BRAND),
+    RequestType("brandprofile.SetBrandProfile", Any, *_TEXT, roles=ONLY_BRAND),
 )
 
 BY_SPELLING: dict[str, RequestType] = {
