@@ -39,9 +39,8 @@ async def put(connection: Connection, url: str, content: bytes) -> None:
         raise TransferFailed(f"PUT {url}: {answer.status} {answer.body[:200]!r}")
 
 
-async def get(connection: Connection, url: str, size: int | None) -> bytes:
-    """Return the bytes; `size` is how many there must be, None when the server may have rebuilt them."""
+async def get(connection: Connection, url: str, size: int | None) -> None:
+    """Fetch a file; `size` is how many bytes it must have, None when the server may have rebuilt it."""
     answer = await connection.request("GET", url)
-    if answer.status != 200 or (size is not None and len(answer.body) != size):
-        raise TransferFailed(f"GET {url}: {answer.status}, {len(answer.body)} bytes of {size}")
-    return answer.body
+    if answer.status != 200 or (size is not None and answer.size_bytes != size):
+        raise TransferFailed(f"GET {url}: {answer.status}, {answer.size_bytes} bytes of {size}")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.process import cpu_seconds_of
+from bench.effort import Effort, Meter
 from bench.waiting import wait_until
 
 WARM_UP_SECONDS = 1.0
@@ -36,28 +34,40 @@ class EventsLost(Exception):
 
 @dataclass(frozen=True)
 class Throughput:
-    per_second: float
-    server_us: float
-    """Processor time of the server for each one, microseconds."""
-    generator_us: float
+    done: int
+    effort: Effort
+
+    @property
+    def per_second(self) -> float:
+        return self.done / self.effort.passed
+
+    @property
+    def server_us(self) -> float:
+        """Processor time of the server for each one, microseconds."""
+        return self.effort.server / self.done * 1e6
+
+    @property
+    def generator_us(self) -> float:
+        return self.effort.generator / self.done * 1e6
 
     @property
     def note(self) -> str:
-        busy = self.per_second * self.server_us / 1e6
-        return f"server {self.server_us:.1f} µs each ({busy:.2f} cores), generator {self.generator_us:.1f} µs"
+        cores = self.effort.server / self.effort.passed
+        costs = (
+            f"server {self.server_us:.1f} µs each ({cores:.2f} cores), generator {self.generator_us:.1f} µs"
+        )
+        return costs + self.effort.note
 
 
 async def gauge(count: Callable[[], int], server_cpu: Callable[[], float], seconds: float) -> Throughput:
-    """Watch a counter and both sides' processor time for `seconds`, after a warm-up."""
+    """Watch a counter and the processors for `seconds`, after a warm-up. Raises EventsLost when nothing happens."""
     await asyncio.sleep(WARM_UP_SECONDS)
-    begun, first = time.perf_counter(), count()
-    server, own = server_cpu(), cpu_seconds_of(os.getpid())
+    first, meter = count(), Meter(server_cpu)
     await asyncio.sleep(seconds)
-    taken, done = time.perf_counter() - begun, count() - first
+    done, effort = count() - first, meter.read()
     if not done:
         raise EventsLost("nothing was delivered at all")
-    server, own = server_cpu() - server, cpu_seconds_of(os.getpid()) - own
-    return Throughput(done / taken, server / done * 1e6, own / done * 1e6)
+    return Throughput(done, effort)
 
 
 async def run_volleys(volleys: Sequence[Load], server_cpu: Callable[[], float], seconds: float) -> Throughput:

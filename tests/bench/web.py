@@ -19,7 +19,15 @@ class HttpFailed(Exception):
 class Answer:
     status: int
     head: bytes
-    body: bytes
+    pieces: tuple[bytes, ...]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.pieces)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(piece) for piece in self.pieces)
 
     def header(self, name: str) -> str:
         """Return a header's value, or nothing."""
@@ -73,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._pieces.append(data)
         self._missing -= len(data)
         if self._missing <= 0 and self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(Answer(int(self._head[9:12]), self._head, b"".join(self._pieces)))
+            self._waiting.set_result(Answer(int(self._head[9:12]), self._head, tuple(self._pieces)))
 
     async def call(
         self, method: str, path: str, body: object = None, bearer: str = "", **headers: str

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.catching_up import catch_up
 from bench.context import Bench
+from bench.effort import Meter
 from bench.people import open_consumer, sign_up
 from bench.report import Result
 from bench.server import Talkwire
@@ -47,11 +48,11 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
             _leave(member)
         await server.stop(signal.SIGKILL)
         started = await server.start()
-        begun = time.perf_counter()
+        meter = Meter(server.cpu_seconds)
         await _each(members, lambda member: _come_back(server, member))
-        taken = time.perf_counter() - begun
-        note = f"killed and restarted ({started:.2f} s, not counted), each catching up {MISSED_EVENTS} events, no gap"
-        yield Result("reconnect storm", taken, "s", note)
+        effort = meter.read()
+        note = f"server {effort.server / effort.passed:.2f} cores{effort.note}; killed and restarted ({started:.2f} s, not counted), each catching up {MISSED_EVENTS} events, no gap"
+        yield Result("reconnect storm", effort.passed, "s", note)
         for member in members:
             _leave(member)
 

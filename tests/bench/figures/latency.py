@@ -15,6 +15,7 @@ import msgspec
 
 from bench.catching_up import catch_up
 from bench.context import Bench
+from bench.effort import Effort, Meter
 from bench.load import Course, End, Volley, publish_frames
 from bench.people import AGENT_PASSWORD, log_in, make_pairs, open_consumer, sign_up, subscribe
 from bench.report import Result
@@ -61,21 +62,23 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
         pairs = await make_pairs(server, PAIRS)
         long_one = await _long_dialog(server)
         ends = [(pair.dialog_id, *pair.ends()) for pair in pairs]
-        yield _result("latency", await _run_paced(ends, bench.seconds))
+        meter = Meter(server.cpu_seconds)
+        taken = await _run_paced(ends, bench.seconds)
+        yield _result("latency p99", taken, meter.read())
         async with _strain(server, long_one, [pair.agent_name for pair in pairs]) as strain:
-            begun = time.perf_counter()
+            meter = Meter(server.cpu_seconds)
             taken = await _run_paced(ends, bench.seconds)
-            lasted = time.perf_counter() - begun
-        note = f"{strain.replayed / lasted:,.0f} events replayed/s, {strain.logged_in / lasted:.0f} log-ins/s"
-        yield _result("latency", taken, " during replay and log-ins", note)
+            effort = meter.read()
+        note = f"; {strain.replayed / effort.passed:,.0f} events replayed/s, "
+        note += f"{strain.logged_in / effort.passed:.0f} log-ins/s"
+        yield _result("latency p99 during replay and log-ins", taken, effort, note)
 
 
-def _result(name: str, taken_ms: Sequence[float], where: str = "", note: str = "") -> Result:
+def _result(figure: str, taken_ms: Sequence[float], effort: Effort, note: str = "") -> Result:
     cuts = statistics.quantiles(taken_ms, n=1000)
-    told = f"p50 {cuts[499]:.2f}, p95 {cuts[949]:.2f}, max {max(taken_ms):.1f} ms" + (
-        f"; {note}" if note else ""
-    )
-    return Result(f"{name} p99{where}", cuts[989], "ms", told)
+    told = f"p50 {cuts[499]:.2f}, p95 {cuts[949]:.2f}, max {max(taken_ms):.1f} ms"
+    told += f"; server {effort.server / effort.passed:.2f} cores"
+    return Result(figure, cuts[989], "ms", told + note + effort.note)
 
 
 async def _run_paced(ends: Sequence[tuple[str, End, End]], seconds: float) -> list[float]:
