@@ -333,6 +333,17 @@ async def test_a_full_disk_fails_the_whole_batch_and_passes_by_itself(
     assert (await dialog_row(sqlite_database))["last_sequence"] == 0
 
 
+async def test_a_file_gone_read_only_is_unavailable_and_passes_by_itself(
+    sqlite_database: SqliteDatabase,
+) -> None:
+    await make_dialogs(sqlite_database, "d1")
+    sqlite_database._writer._connection.execute("PRAGMA query_only = 1")
+    (refused,) = await append(sqlite_database, entry())
+    assert refused.outcome is Outcome.UNAVAILABLE
+    (fresh,) = await append(sqlite_database, entry())
+    assert (fresh.outcome, fresh.sequence) == (Outcome.APPENDED, 0)
+
+
 async def test_a_unit_that_awaits_something_else_is_told(sqlite_database: SqliteDatabase) -> None:
     async def strays(tx: Transaction) -> None:
         await asyncio.sleep(0)

@@ -52,15 +52,15 @@ async def recent_contents(
     if not ends:
         return ()
     args: list[object] = [account_id]
-    terms: list[str] = []
     for dialog_id, last_sequence in ends.items():
-        n = len(args)
-        terms.append(f"(dialog_id = ${n + 1} AND sequence > ${n + 2} AND sequence <= ${n + 3})")
         args += [dialog_id, last_sequence - count, last_sequence]
     return await read(
-        "SELECT dialog_id, sequence, originator_id, audience FROM events "
-        f"WHERE account_id = $1 AND kind <> 'accept' AND ({' OR '.join(terms)}) "
-        "ORDER BY dialog_id, sequence",
+        # CROSS: SQLite keeps to the order written, and does not walk all dialogs of the account
+        f"WITH wanted (dialog_id, low, high) AS (VALUES {_values(('TEXT', 'BIGINT', 'BIGINT'), len(ends))}) "
+        "SELECT e.dialog_id, e.sequence, e.originator_id, e.audience FROM wanted w CROSS JOIN events e "
+        "WHERE e.account_id = $1 AND e.dialog_id = w.dialog_id "
+        "AND e.sequence > w.low AND e.sequence <= w.high AND e.kind <> 'accept' "
+        "ORDER BY e.dialog_id, e.sequence",
         *args,
     )
 
@@ -82,10 +82,13 @@ async def events(read: Read, account_id: AccountId, wanted: Sequence[tuple[Dialo
     """Whole rows of single events."""
     if not wanted:
         return ()
-    terms = [f"(dialog_id = ${2 * i + 2} AND sequence = ${2 * i + 3})" for i in range(len(wanted))]
     args = [value for pair in wanted for value in pair]
     return await read(
-        f"SELECT * FROM events WHERE account_id = $1 AND ({' OR '.join(terms)})", account_id, *args
+        f"WITH wanted (dialog_id, sequence) AS (VALUES {_values(('TEXT', 'BIGINT'), len(wanted))}) "
+        "SELECT e.* FROM wanted w CROSS JOIN events e "
+        "WHERE e.account_id = $1 AND e.dialog_id = w.dialog_id AND e.sequence = w.sequence",
+        account_id,
+        *args,
     )
 
 
@@ -100,3 +103,12 @@ async def last_public_content(read: Read, account_id: AccountId, dialog_id: Dial
         AUDIENCE_ALL,
     )
     return int(rows[0]["sequence"]) if rows else -1
+
+
+def _values(types: Sequence[str], rows: int) -> str:
+    """Rows of arguments from $2 on, with their types: PostgreSQL takes a bare one in VALUES for text."""
+    width = len(types)
+    return ", ".join(
+        "(" + ", ".join(f"CAST(${2 + row * width + n} AS {name})" for n, name in enumerate(types)) + ")"
+        for row in range(rows)
+    )

@@ -53,7 +53,7 @@ def number(
             continue
         dialog = dialogs.get((e.account_id, e.dialog_id))
         if dialog is None or dialog.version != e.version:
-            e.outcome = Outcome.STALE
+            e.outcome, e.sequence = Outcome.STALE, -1
             continue
         if not dialog.added:
             moved.append(dialog)
@@ -87,7 +87,7 @@ def _repeats(entry: Append, keys: Mapping[KeyId, KeyRow]) -> bool:
     if at <= entry.at_ms - KEY_LIFETIME_MS:
         return False
     if fingerprint != entry.fingerprint:
-        entry.outcome = Outcome.KEY_REUSED
+        entry.outcome, entry.sequence = Outcome.KEY_REUSED, -1
     else:
         entry.outcome, entry.sequence, entry.at_ms = Outcome.REPEATED, sequence, event_at
     return True

@@ -34,7 +34,7 @@ class SqliteTransaction:
         return max(self._execute(sql, args).rowcount, 0)
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        if "dialogs" in sql:
+        if _may_change_dialogs(sql):
             self._log.forget()
         try:
             self._connection.executemany(rewrite(sql), rows)
@@ -53,7 +53,7 @@ class SqliteTransaction:
         self._log.forget()
 
     def _execute(self, sql: str, args: tuple[object, ...]) -> sqlite3.Cursor:
-        if "dialogs" in sql and not sql.startswith("SELECT"):
+        if _may_change_dialogs(sql):
             self._log.forget()
         try:
             return self._connection.execute(rewrite(sql), args)
@@ -140,6 +140,7 @@ class SqliteWriter:
                     self._apply_work(work)  # type: ignore[arg-type]
 
     def _apply_work(self, work: Work) -> None:
+        work.error = None  # of a former try
         self._connection.execute("SAVEPOINT unit")
         try:
             work.result = _step(work.unit(self._transaction))
@@ -183,6 +184,11 @@ def _step(unit: Awaitable[Any]) -> Any:
         return end.value
     unit.close()
     raise RuntimeError("A unit of work awaited something other than its transaction.")
+
+
+def _may_change_dialogs(sql: str) -> bool:
+    """Whether dialogs that the log writer remembers may stand otherwise afterwards; new ones it does not know."""
+    return "dialogs" in sql and not sql.startswith(("SELECT", "INSERT INTO dialogs"))
 
 
 def _meaning_of(error: sqlite3.IntegrityError) -> Exception:
