@@ -109,12 +109,21 @@ def stop(live: Live) -> int:
         raise
 
 
+def kill(live: Live) -> None:
+    """End the server as a power cut does."""
+    live.process.kill()
+    live.process.wait()
+
+
 @contextlib.contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Live]:
     """A demo server for as long as the block lasts; it must end cleanly."""
     live = start_server(folder, *options)
     try:
         yield live
+    except BaseException:
+        print(live.log)  # pytest shows it with the failure
+        raise
     finally:
         status = stop(live)
     assert status == 0, f"the server ended with {status}:\n{live.log}"

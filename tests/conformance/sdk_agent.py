@@ -163,6 +163,8 @@ async def signed_in(version: str, live: Live, who: str = "AGENT", **conf: Any) -
             raise SdkRefused("sign-in", first["data"])
         agent.agent_id, agent.old_id = first["data"].get("agentId", ""), first["data"]["oldId"]
         yield agent
+        complaints = [heard for heard in agent.ears.all if heard["event"] in {"error", "warn"}]
+        assert complaints == [], "the SDK could not make sense of something"
     finally:
         assert process.stdin
         process.stdin.close()
