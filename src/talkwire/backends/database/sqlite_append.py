@@ -23,7 +23,7 @@ from talkwire.backends.database.numbering import (
 from talkwire.backends.database.port import Append, Outcome
 
 MOST_REMEMBERED = 20_000
-_ROWS = (128, 64, 32, 16, 8, 4, 2, 1)
+_ROWS = (128, 64)
 
 
 class LogWriter:
@@ -94,10 +94,10 @@ class LogWriter:
 
 
 def _chunks(values: list[object], width: int) -> Iterable[tuple[int, list[object]]]:
-    """Slices of few different lengths, so that few different statements are prepared."""
-    start = 0
-    for rows in _ROWS:
-        length = rows * width
-        while len(values) - start >= length:
-            yield rows, values[start : start + length]
-            start += length
+    """Slices of few different lengths, so that each length's statement stays prepared."""
+    start, left = 0, len(values) // width
+    while left:
+        rows = next((most for most in _ROWS if left >= most), left)
+        yield rows, values[start : start + rows * width]
+        start += rows * width
+        left -= rows
