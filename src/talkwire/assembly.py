@@ -1,9 +1,11 @@
 """Puts a node together. The only place that knows the adapters."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from talkwire.accounts.properties import SURVEY_APP
 from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.localdisk import LocalDisk
@@ -30,6 +32,7 @@ from talkwire.httpapi import (
     storage,
 )
 from talkwire.httpapi.authorization import DOORS, Doors
+from talkwire.httpapi.cors import cors_middleware
 from talkwire.httpapi.discovery import BaseHost
 from talkwire.httpapi.errors import error_middleware
 from talkwire.identity.agents import Agents
@@ -45,6 +48,7 @@ from talkwire.identity.passwords import Passwords
 from talkwire.identity.sessions import Sessions
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.ids import AccountId
 from talkwire.kernel.jobs import Job
 from talkwire.kernel.tasks import Tasks
 from talkwire.messaging.catching_up import Log
@@ -138,11 +142,19 @@ async def _assemble(
 ) -> Node:
     identity = _identity(settings, clock, database)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
-    routing = Routing(database, clock, conversations, identity.agents)
+    routing = Routing(database, clock, conversations, identity.agents, _survey_app(identity.accounts))
+    identity.agents.on_change(lambda changed: routing.look_again(changed.account_id))
     file_store = await LocalDisk.open(settings.storage.data_path / "files")
     files = Files(database, file_store, identity.accounts, conversations, clock, _file_limits(settings))
     services = _messaging(settings, clock, database, tasks, identity, conversations, routing, files)
-    registry = Registry(clock, settings.sockets.idle_seconds, settings.sockets.first_frame_seconds, metrics)
+    registry = Registry(
+        clock,
+        identity.sign_in,
+        tasks,
+        metrics,
+        idle_seconds=settings.sockets.idle_seconds,
+        init_seconds=settings.sockets.first_frame_seconds,
+    )
     skills = Skills(database, clock)
     app = _application(
         settings, clock, database, services, identity, skills, registry, metrics, incidents, tasks
@@ -155,6 +167,13 @@ async def _assemble(
     tasks.start(registry.sweep_forever(), "gateway: sweep")
     worker.start()
     return Node(app, metrics, services, skills, registry, database, file_store, tasks, worker, settings)
+
+
+def _survey_app(accounts: Accounts) -> Callable[[AccountId], Awaitable[str]]:
+    async def survey_app(account_id: AccountId) -> str:
+        return str(await accounts.value(account_id, SURVEY_APP))
+
+    return survey_app
 
 
 @dataclass(frozen=True)
@@ -259,7 +278,8 @@ def _application(  # noqa: PLR0913 -- wires everything once
     tasks: Tasks,
 ) -> web.Application:
     app = web.Application(
-        middlewares=[error_middleware(incidents)], client_max_size=settings.listen.http_body_bytes
+        middlewares=[cors_middleware, error_middleware(incidents)],
+        client_max_size=settings.listen.http_body_bytes,
     )
     signed_requests = SignedRequests(identity.api_keys, identity.agents, clock)
     app[DOORS] = Doors(identity.sign_in, identity.consumers, signed_requests)

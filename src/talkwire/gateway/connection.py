@@ -69,7 +69,7 @@ class Connection:
         self.peer = peer
         self.outbox = outbox
         self._stream = stream
-        self.opened_at_ms = self.last_seen_ms = services.clock.now_ms()
+        self.opened_at_ms = self.last_seen_ms = self.kept_alive_ms = services.clock.now_ms()
         self.close_code: int | None = None  # set when we ask for the end
         self.close_reason = ""
         self.close_wanted: Callable[[], object] | None = None  # brings it about; set by `socket.py`

@@ -6,11 +6,17 @@ from collections import defaultdict
 from typing import Protocol
 
 from talkwire.gateway.connection import Connection
+from talkwire.identity.model import Principal
+from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import Unauthenticated
+from talkwire.kernel.tasks import Tasks
 from talkwire.protocol.status import Close
 
 SWEEP_SECONDS = 2.0
 SWEEP_SLICE = 500
+KEEP_ALIVE_MS = 60_000
+"""A socket in use counts as use of its agent's sign-in this often."""
 
 
 class Counts(Protocol):
@@ -24,7 +30,18 @@ class Counts(Protocol):
 class Registry:
     """Who is connected."""
 
-    def __init__(self, clock: Clock, idle_seconds: float, init_seconds: float, counts: Counts) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        sign_in: SignIn,
+        tasks: Tasks,
+        counts: Counts,
+        *,
+        idle_seconds: float,
+        init_seconds: float,
+    ) -> None:
+        self._sign_in = sign_in
+        self._tasks = tasks
         self._counts = counts
         self._clock = clock
         self._idle_ms = int(idle_seconds * 1000)
@@ -79,11 +96,21 @@ class Registry:
         if who is None:
             if now_ms - connection.opened_at_ms > self._init_ms:
                 connection.close(Close.TOKEN_INVALID, "no InitConnection")
-        elif who.is_consumer and who.expires_at_ms and who.expires_at_ms <= now_ms:
+        elif who.expires_at_ms and who.expires_at_ms <= now_ms:
             code = Close.IDENTITY_EXPIRED if who.is_anonymous else Close.TOKEN_INVALID
             connection.close(code, "token expired")
         elif now_ms - connection.last_seen_ms > self._idle_ms:
             connection.close(Close.NORMAL, "idle")
+        elif who.session_id and connection.last_seen_ms - connection.kept_alive_ms > KEEP_ALIVE_MS:
+            connection.kept_alive_ms = connection.last_seen_ms
+            self._tasks.start(self._keep_alive(connection, who), "gateway: keep alive")
+
+    async def _keep_alive(self, connection: Connection, who: Principal) -> None:
+        """A socket in use keeps its sign-in alive, and learns what its agent may do now."""
+        try:
+            connection.peer.who = await self._sign_in.keep_alive(who)
+        except Unauthenticated:
+            connection.close(Close.TOKEN_INVALID, "signed out")
 
     async def drain(self, seconds: float) -> None:
         """Close everybody with 1001 and wait until they are gone, or the time is up."""

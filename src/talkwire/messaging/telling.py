@@ -31,7 +31,8 @@ class Telling:
             self._hub.tell(event, None)
             return
         log = view.logs[event.dialog_id]  # type: ignore[index]
-        note(log, event)
+        if event.sequence > log.last_sequence:  # a view that was just read may know it already
+            note(log, event)
         self._hub.tell(event, view)
         if event.is_content:
             self._presence.stop_composing(event)

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -61,6 +62,12 @@ class SqliteTransaction:
             raise _meaning_of(error) from error
 
 
+GATHER_FROM = 24
+GATHER_SECONDS = 0.0006
+"""After a commit of many, wait a moment before the next: a batch costs a page per dialog however many events
+it has, so twice the events in half the commits is cheaper for everyone. A quiet server never waits."""
+
+
 class Settled(Protocol):
     def __call__(self, batch: list[Entry], *, idle: bool) -> None: ...
 
@@ -106,6 +113,10 @@ class SqliteWriter:
             batch = self._take()
             while True:
                 self._commit(batch)
+                if len(batch) >= GATHER_FROM:
+                    self._settled(batch, idle=False)
+                    batch = []
+                    time.sleep(GATHER_SECONDS)
                 following = self._take()
                 self._settled(batch, idle=not following)
                 self._tidy()
