@@ -58,10 +58,11 @@ class Shell:
 
     @classmethod
     async def start(cls, folder: Path) -> "Shell":
-        """One without anybody's habits, in `folder`."""
+        """One without anybody's habits, in `folder`; what it makes for the moment is there, too."""
         with (folder / "stderr").open("wb") as complaints:
             process = await asyncio.create_subprocess_exec(
                 "bash", "--noprofile", "--norc", cwd=folder, stderr=complaints, start_new_session=True,
+                env={**os.environ, "TMPDIR": str(folder)},
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
         return cls(process, folder)
