@@ -1,6 +1,6 @@
 """Puts a node together. The only place that knows the adapters."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -9,6 +9,7 @@ from talkwire.accounts.properties import SURVEY_APP
 from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.backends.filestore.port import FileStore
 from talkwire.conversations.opening import Opening
 from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import Views
@@ -70,6 +71,9 @@ from talkwire.routing.service import Routing
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 
+PROBE_KEY = "0" * 32
+"""What `/readyz` writes and removes to see that the disk takes files."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -126,7 +130,8 @@ async def open_database(settings: Settings) -> Database:
     if settings.storage.database_url:
         from talkwire.backends.database.postgres import PostgresDatabase  # noqa: PLC0415 -- only where it is used
 
-        return await PostgresDatabase.open(settings.storage.database_url)
+        storage = settings.storage
+        return await PostgresDatabase.open(storage.database_url, storage.database_connections)
     from talkwire.backends.database.sqlite import SqliteDatabase  # noqa: PLC0415
 
     return await SqliteDatabase.open(settings.storage.data_path / "talkwire.db")
@@ -157,9 +162,19 @@ async def _assemble(
     )
     skills = Skills(database, clock)
     app = _application(
-        settings, clock, database, services, identity, skills, registry, metrics, incidents, tasks
+        settings,
+        clock,
+        _checks(database, file_store),
+        services,
+        identity,
+        skills,
+        registry,
+        metrics,
+        incidents,
+        tasks,
     )
     identity.sign_in.on_revoked(registry.session_ended)
+    database.on_commit(metrics.batch_committed)
     metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     worker = Worker(_jobs(settings, clock, database, identity), metrics.job_ran)
     await routing.start()
@@ -268,7 +283,7 @@ def _file_limits(settings: Settings) -> FileLimits:
 def _application(  # noqa: PLR0913 -- wires everything once
     settings: Settings,
     clock: Clock,
-    database: Database,
+    checks: Mapping[str, health.Check],
     services: Services,
     identity: _Identity,
     skills: Skills,
@@ -307,15 +322,22 @@ def _application(  # noqa: PLR0913 -- wires everything once
     app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(storage.routes(services.files.storage))
-    app.add_routes(health.routes(_checks(database), lambda: registry.is_draining, metrics.render))
+    app.add_routes(health.routes(checks, lambda: registry.is_draining, metrics.render))
     return app
 
 
-def _checks(database: Database) -> dict[str, health.Check]:
+def _checks(database: Database, file_store: FileStore) -> dict[str, health.Check]:
     async def database_answers() -> None:
         await database.read("SELECT 1 AS one")
 
-    return {"database": database_answers}
+    async def one_byte() -> AsyncIterator[bytes]:
+        yield b"?"
+
+    async def files_are_writable() -> None:
+        await file_store.put(PROBE_KEY, one_byte(), 1)
+        await file_store.delete(PROBE_KEY)
+
+    return {"database": database_answers, "files": files_are_writable}
 
 
 def _jobs(settings: Settings, clock: Clock, database: Database, identity: _Identity) -> list[Job]:

@@ -108,7 +108,11 @@ async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
         node.app.middlewares.insert(0, proxy_middleware(trusted))
     runner = web.AppRunner(
         node.app,
-        access_log_class=recorder(node.metrics.http_answered, log_requests=ground.settings.logs.log_requests),
+        access_log_class=recorder(
+            node.metrics.http_answered,
+            node.metrics.upload_ended,
+            log_requests=ground.settings.logs.log_requests,
+        ),
         access_log=logging.getLogger("talkwire.requests"),
         handle_signals=False,
         keepalive_timeout=75,

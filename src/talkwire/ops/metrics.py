@@ -43,15 +43,21 @@ class Metrics:
         self._outbox_closes = Counter(
             "talkwire_outbox_closes", "Sockets closed because their client did not read.", registry=own
         )
-        self._events = Counter("talkwire_events_appended", "Events made durable.", registry=own)
+        self._events = Counter(
+            "talkwire_events_appended",
+            "Events made durable; a file's publication, a unit of work, aside.",
+            registry=own,
+        )
         self._batches = Histogram(
             "talkwire_batch_events", "Events in one commit.", buckets=_BATCH_SIZES, registry=own
         )
         self._commits = Histogram(
             "talkwire_commit_seconds", "One commit, fsync included.", buckets=_COMMIT_SECONDS, registry=own
         )
-        self._uploads = Counter("talkwire_uploads", "Uploads that ended.", ["result"], registry=own)
-        self._upload_bytes = Counter("talkwire_upload_bytes", "Bytes of complete uploads.", registry=own)
+        self._uploads = Counter(
+            "talkwire_uploads", "Uploads that ended, by status.", ["status"], registry=own
+        )
+        self._upload_bytes = Counter("talkwire_upload_bytes", "Bytes that uploads brought.", registry=own)
         self._answers = Counter(
             "talkwire_http_answers", "HTTP answers.", ["route", "method", "status"], registry=own
         )
@@ -83,11 +89,10 @@ class Metrics:
             self._batches.observe(events)
         self._commits.observe(seconds)
 
-    def upload_ended(self, result: str, size_bytes: int = 0) -> None:
-        """`result`: stored, too large, slow, broken, refused, full."""
-        self._uploads.labels(result).inc()
-        if result == "stored":
-            self._upload_bytes.inc(size_bytes)
+    def upload_ended(self, status: int, size_bytes: int) -> None:
+        """`status` is the answer's: 201 stored, 401 not allowed, 408 slow, 413 too large, 507 disk full."""
+        self._uploads.labels(str(status)).inc()
+        self._upload_bytes.inc(size_bytes)
 
     def http_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """`route` is the pattern (`/api/account/{account_id}/login`), never the path."""

@@ -16,8 +16,13 @@ log = structlog.get_logger()
 Answered = Callable[[str, str, int, float], None]
 """Told the route's pattern, the method, the status and the seconds."""
 
+Uploaded = Callable[[int, int], None]
+"""Told the status that ended an upload, and the bytes that came."""
 
-def recorder(answered: Answered, *, log_requests: bool) -> type[AbstractAccessLogger]:
+UPLOADS = "/{tail}"  # how the storage endpoint's pattern ends
+
+
+def recorder(answered: Answered, uploaded: Uploaded, *, log_requests: bool) -> type[AbstractAccessLogger]:
     """A class for `AppRunner(access_log_class=…)`, which makes one per connection."""
 
     class Recorder(AbstractAccessLogger):
@@ -29,7 +34,10 @@ def recorder(answered: Answered, *, log_requests: bool) -> type[AbstractAccessLo
             return True
 
         def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-            answered(route_of(request), request.method, response.status, time)
+            route = route_of(request)
+            answered(route, request.method, response.status, time)
+            if request.method == "PUT" and route.endswith(UPLOADS):
+                uploaded(response.status, request.content.total_bytes)
             if log_requests:
                 _write_line(request, response, time)
 

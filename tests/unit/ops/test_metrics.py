@@ -12,8 +12,8 @@ def test_what_happened_is_counted() -> None:
     metrics.socket_closed("brand", 1001)
     metrics.outbox_overran()
     metrics.batch_committed(3, 0.0004)
-    metrics.upload_ended("stored", 200)
-    metrics.upload_ended("slow")
+    metrics.upload_ended(201, 200)
+    metrics.upload_ended(408, 10)
     metrics.http_answered("/healthz", "GET", 200, 0.002)
     metrics.job_ran("files.purge", "failed", 1.0)
     metrics.incident()
@@ -26,8 +26,8 @@ def test_what_happened_is_counted() -> None:
         "talkwire_events_appended_total 3.0",
         'talkwire_batch_events_bucket{le="4.0"} 1.0',
         'talkwire_commit_seconds_bucket{le="0.0005"} 1.0',
-        'talkwire_uploads_total{result="stored"} 1.0',
-        "talkwire_upload_bytes_total 200.0",
+        'talkwire_uploads_total{status="201"} 1.0',
+        "talkwire_upload_bytes_total 210.0",
         'talkwire_http_answers_total{method="GET",route="/healthz",status="200"} 1.0',
         'talkwire_jobs_total{job="files.purge",result="failed"} 1.0',
         "talkwire_incidents_total 1.0",

@@ -141,6 +141,10 @@ class Database(Protocol):
         """Bring the schema forward. Raises SchemaTooNew if it is ahead of this program."""
         ...
 
+    def on_commit(self, heard: Callable[[int, float], None]) -> None:
+        """Call `heard(events, seconds)` after each commit, on whatever thread writes: it must be quick."""
+        ...
+
     async def close(self) -> None:
         """Commit what was handed in, then let go."""
         ...

@@ -9,7 +9,7 @@ from talkwire.backends.database.migrations import bring_forward, list_migrations
 from talkwire.backends.database.port import Append, Row, T, Transaction, Unit
 from talkwire.backends.database.postgres_errors import meaning_of
 from talkwire.backends.database.postgres_writer import ACQUIRE_SECONDS, PostgresWriter
-from talkwire.backends.database.queue import WriteQueue
+from talkwire.backends.database.queue import CommitHeard, WriteQueue
 from talkwire.kernel.clock import SystemClock
 
 CONNECTIONS = 10
@@ -63,6 +63,10 @@ class PostgresDatabase:
 
         if await self.write(unit):
             await self._pool.expire_connections()  # they remember statements of the former schema
+
+    def on_commit(self, heard: CommitHeard) -> None:
+        """Be told of every commit: how many events, how many seconds."""
+        self._writer.commit_heard = heard
 
     async def close(self) -> None:
         await self._queue.close()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
+from time import perf_counter
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,15 @@ from talkwire.backends.database.numbering import DialogState
 from talkwire.backends.database.port import Append, Row
 from talkwire.backends.database.postgres_append import append_run, is_written
 from talkwire.backends.database.postgres_errors import AGAIN, LOST, meaning_of
-from talkwire.backends.database.queue import Entry, Work, WriteQueue, fail
+from talkwire.backends.database.queue import (
+    CommitHeard,
+    Entry,
+    Work,
+    WriteQueue,
+    events_in,
+    fail,
+    heard_nothing,
+)
 from talkwire.kernel.errors import Unavailable
 
 TRIES = 3
@@ -55,6 +64,7 @@ class PostgresWriter:
         self._pool = pool
         self._queue = queue
         self._woken = asyncio.Event()
+        self.commit_heard: CommitHeard = heard_nothing
         self._task = asyncio.create_task(self._run(), name="talkwire-appender")
 
     def wake(self) -> None:
@@ -72,7 +82,9 @@ class PostgresWriter:
                 for kind, group in groupby(batch, type):
                     members = list(group)
                     for part in [members] if issubclass(kind, Append) else [[work] for work in members]:
+                        started = perf_counter()
                         await self._commit(part)
+                        self.commit_heard(events_in(part), perf_counter() - started)
                         self._queue.settle(part, idle=False)
             self._queue.settle((), idle=True)
 

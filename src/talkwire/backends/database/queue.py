@@ -34,6 +34,18 @@ class Work:
 
 Entry = Append | Work
 
+CommitHeard = Callable[[int, float], None]
+"""Told the number of events in a commit and its seconds; on the writer's thread, so it must be quick."""
+
+
+def heard_nothing(events: int, seconds: float) -> None:
+    """Nobody counts."""
+
+
+def events_in(batch: Sequence[Entry]) -> int:
+    """How many of a batch are events; the others are units of work."""
+    return sum(isinstance(entry, Append) for entry in batch)
+
 
 class WriteQueue:
     """Entries in the order they were handed in.

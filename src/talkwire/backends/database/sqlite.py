@@ -11,7 +11,7 @@ from typing import IO
 
 from talkwire.backends.database.migrations import bring_forward, list_migrations
 from talkwire.backends.database.port import Append, Row, T, Transaction, Unit
-from talkwire.backends.database.queue import Entry, WriteQueue
+from talkwire.backends.database.queue import CommitHeard, Entry, WriteQueue
 from talkwire.backends.database.sqlite_checkpoint import Checkpointer
 from talkwire.backends.database.sqlite_connection import (
     connect,
@@ -72,6 +72,10 @@ class SqliteDatabase:
             return await bring_forward(tx, migrations, SystemClock().now_ms())
 
         await self.write(unit)
+
+    def on_commit(self, heard: CommitHeard) -> None:
+        """Be told of every commit: how many events, how many seconds."""
+        self._writer.commit_heard = heard
 
     async def close(self) -> None:
         await self._queue.close()

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any, Protocol
 
 from talkwire.backends.database.port import AlreadyExists, Append, Row
-from talkwire.backends.database.queue import Entry, Work, fail
+from talkwire.backends.database.queue import CommitHeard, Entry, Work, events_in, fail, heard_nothing
 from talkwire.backends.database.sqlite_append import LogWriter
 from talkwire.backends.database.sqlite_connection import connect, hits_everyone, refusal_of, rewrite
 from talkwire.kernel.errors import Unavailable
@@ -89,6 +89,7 @@ class SqliteWriter:
         self._take = take
         self._settled = settled
         self._committed = committed
+        self.commit_heard: CommitHeard = heard_nothing
         self._open()
         self._wakes: SimpleQueue[bool] = SimpleQueue()
         self._thread = Thread(target=self._run, name="talkwire-writer", daemon=True)
@@ -112,7 +113,9 @@ class SqliteWriter:
         while self._wakes.get():
             batch = self._take()
             while True:
+                started = time.perf_counter()
                 self._commit(batch)
+                self.commit_heard(events_in(batch), time.perf_counter() - started)
                 if len(batch) >= GATHER_FROM:
                     self._settled(batch, idle=False)
                     batch = []
