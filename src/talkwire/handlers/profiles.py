@@ -38,22 +38,38 @@ async def _profile(services: Services, who: Principal, wanted: str) -> dict[str,
         return await _own_profile(services, who)
     if who.is_consumer:
         raise NotFound("No such user")
-    found = await services.consumers.profiles.get_profile(who.account_id, ParticipantId(wanted))
-    if found is not None:
-        return {"userId": wanted, **found}
-    if await services.conversations.knows_consumer(who, ParticipantId(wanted)):
-        return {"userId": wanted}
+    if await _knows(services, who, ParticipantId(wanted)):
+        return _whole(
+            wanted, await services.consumers.profiles.get_profile(who.account_id, ParticipantId(wanted))
+        )
     agent = await services.agents.find_agent(who.account_id, wanted)
     if agent is None:
         raise NotFound("No such user")
-    return {"userId": agent.old_id, "nickName": agent.nickname, "firstName": agent.full_name}
+    return _whole(agent.old_id, {"nickName": agent.nickname, "firstName": agent.full_name})
+
+
+async def _knows(services: Services, who: Principal, consumer_id: ParticipantId) -> bool:
+    """Agents read of those whom they talked with or are rung for; by privilege, of whom the brand talked with."""
+    rung = services.routing.rings_of(who.account_id, who.id)
+    return any(
+        view.ring.consumer_id == consumer_id for view in rung
+    ) or await services.conversations.knows_consumer(who, consumer_id)
 
 
 async def _own_profile(services: Services, who: Principal) -> dict[str, Any]:
     if not who.is_consumer:
-        return {"userId": who.old_id}
-    found = await services.consumers.profiles.get_profile(who.account_id, who.id)
-    return {"userId": who.id, **(found or {})}
+        return _whole(who.old_id, None)
+    return _whole(who.id, await services.consumers.profiles.get_profile(who.account_id, who.id))
+
+
+def _whole(user_id: str, known: dict[str, Any] | None) -> dict[str, Any]:
+    """COMPAT: the SDK dereferences these members, so they are there for whom nothing is known of, too."""
+    empty: dict[str, Any] = {
+        "authenticatedData": {"lp_sdes": []},
+        "privateData": {},
+        "claims": {"lp_sdes": []},
+    }
+    return {"userId": user_id, **empty, **(known or {})}
 
 
 def _sde_items(profile: dict[str, Any]) -> list[Any]:
