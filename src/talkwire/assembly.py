@@ -67,6 +67,7 @@ from talkwire.ops.incidents import IncidentLog
 from talkwire.ops.metrics import Metrics
 from talkwire.ops.worker import Worker
 from talkwire.routing.jobs import jobs as routing_jobs
+from talkwire.routing.model import Timing
 from talkwire.routing.service import Routing
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
@@ -147,7 +148,8 @@ async def _assemble(
 ) -> Node:
     identity = _identity(settings, clock, database)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
-    routing = Routing(database, clock, conversations, identity.agents, _survey_app(identity.accounts))
+    survey_app = _survey_app(identity.accounts)
+    routing = Routing(database, clock, conversations, identity.agents, survey_app, _timing(settings))
     identity.agents.on_change(lambda changed: routing.look_again(changed.account_id))
     file_store = await LocalDisk.open(settings.storage.data_path / "files")
     files = Files(database, file_store, identity.accounts, conversations, clock, _file_limits(settings))
@@ -189,6 +191,13 @@ def _survey_app(accounts: Accounts) -> Callable[[AccountId], Awaitable[str]]:
         return str(await accounts.value(account_id, SURVEY_APP))
 
     return survey_app
+
+
+def _timing(settings: Settings) -> Timing:
+    return Timing(
+        ring_life_ms=int(settings.routing.offer_seconds * 1000),
+        grace_ms=int(settings.routing.agent_grace_seconds * 1000),
+    )
 
 
 @dataclass(frozen=True)

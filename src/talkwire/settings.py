@@ -33,7 +33,7 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_host: Annotated[
         str,
         Meta(
-            description="`host` or `host:port` that discovery tells clients. Empty: the address and port listened on."
+            description="`host` or `host:port` that discovery tells clients. Empty: the host the client asked by."
         ),
     ] = ""
     proxy_addresses: Annotated[
@@ -132,10 +132,6 @@ class Sockets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_frame_seconds: Annotated[
         float, Meta(gt=0, description="How long `InitConnection` is awaited on a socket without a token.")
     ] = 10
-    agent_grace_seconds: Annotated[
-        float, Meta(ge=0, description="An agent whose last socket went is offline after this.")
-    ] = 30
-    compression: Annotated[bool, Meta(description="Offer permessage-deflate; costs much CPU.")] = False
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,9 +146,6 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=60, description="An agent's sign-in ends after this in any case.")
     ] = 43_200
     consumer_token_seconds: Annotated[int, Meta(ge=60, description="Life of a consumer's token.")] = 3_600
-    ext_consumer_id_characters: Annotated[
-        int, Meta(ge=1, le=2048, description="Longest `ext_consumer_id`.")
-    ] = 256
 
 
 class Messages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,6 +158,14 @@ class Messages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idempotency_key_seconds: Annotated[
         int, Meta(ge=60, description="How long a client's idempotency key is remembered.")
     ] = 86_400
+
+
+class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long routing waits for people."""
+
+    agent_grace_seconds: Annotated[
+        float, Meta(ge=0, description="An agent whose last socket went is offline after this.")
+    ] = 30
     offer_seconds: Annotated[
         float, Meta(gt=0, description="How long an agent may think about an offered conversation.")
     ] = 72
@@ -184,12 +185,6 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 4 * KIB
     upload_slow_seconds: Annotated[float, Meta(gt=0, description="How long an upload may be slow.")] = 10
     upload_seconds: Annotated[float, Meta(gt=0, description="How long an upload may take in all.")] = 120
-    verdict_seconds: Annotated[
-        float, Meta(gt=0, description="How long a publish waits for its file to be judged.")
-    ] = 8
-    orphan_seconds: Annotated[
-        int, Meta(ge=60, description="A file that was uploaded but not published is removed after this.")
-    ] = 86_400
 
 
 class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -216,5 +211,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sockets: Sockets = Sockets()
     identity: Identity = Identity()
     messages: Messages = Messages()
+    routing: Routing = Routing()
     files: Files = Files()
     process: Process = Process()

@@ -1,7 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
+import talkwire
 from talkwire.cli.configuration import BadSettings, SettingRow, list_settings, load
 from talkwire.settings import Settings
 
@@ -123,3 +125,10 @@ def test_keys_lie_beside_the_data_unless_told_otherwise(tmp_path: Path) -> None:
 )
 def test_clients_are_told_an_address_that_they_can_reach(listen: dict[str, object], advertised: str) -> None:
     assert load(None, {}, listen).listen.advertised == advertised
+
+
+@pytest.mark.parametrize("row", list_settings(), ids=lambda row: row.name)
+def test_every_setting_is_read_by_somebody(row: SettingRow) -> None:
+    source = Path(talkwire.__file__).parent
+    texts = (path.read_text() for path in source.rglob("*.py"))
+    assert any(re.search(rf"\.{row.name}\b", text) for text in texts)

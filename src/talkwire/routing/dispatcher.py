@@ -23,17 +23,15 @@ from talkwire.routing.assignment import Answerer, Offer, Situation, plan
 from talkwire.routing.board import Board
 from talkwire.routing.model import (
     MAX_OFFERS,
-    RING_LIFE_MS,
     AgentDirectory,
     Availability,
     Ring,
     RingState,
     RingView,
+    Timing,
 )
 
 LONGEST_NAP_SECONDS = 1.0
-REST_MS = 10_000
-"""An agent who let a conversation go and is the only one there is rung again after this."""
 
 QUEUE_HEAD = 30
 """Conversations looked at per skill and pass."""
@@ -52,8 +50,7 @@ class Dispatcher:
         directory: AgentDirectory,
         board: Board,
         tell: Callable[[RingView], None],
-        *,
-        rest_ms: int = REST_MS,
+        timing: Timing,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -61,7 +58,7 @@ class Dispatcher:
         self._directory = directory
         self._board = board
         self._tell = tell
-        self._rest_ms = rest_ms
+        self._timing = timing
         self._awake = asyncio.Event()
         self._due: set[AccountId] = set()
         self._look_at_ms: dict[AccountId, int] = {}
@@ -210,7 +207,7 @@ class Dispatcher:
             return None
         written = await store.history(self._database, account_id, heads)
         past = {i: [over.get(ring.ring_id, ring) for ring in made] for i, made in written.items()}
-        return Situation(heads, answerers, waiting_rings, past, known, now_ms, self._rest_ms)
+        return Situation(heads, answerers, waiting_rings, past, known, now_ms, self._timing.rest_ms)
 
     async def _answerers(self, account_id: AccountId) -> list[Answerer]:
         loads = await store.loads(self._database, account_id)
@@ -255,6 +252,7 @@ class Dispatcher:
 
         Conversations are locked first, in the order of their ids, before any ring: as an answer does.
         """
+        life_ms = self._timing.ring_life_ms
         concerned = {ring.conversation_id for ring in ended}
         concerned |= {offer.conversation.conversation_id for offer in offers}
 
@@ -264,7 +262,7 @@ class Dispatcher:
             written = await store.settle_rings(tx, ended)
             for offer in offers:
                 conversation = locked[offer.conversation.conversation_id]
-                ring = await _ring(tx, offer, conversation, now_ms) if conversation else None
+                ring = await _ring(tx, offer, conversation, now_ms, life_ms) if conversation else None
                 if ring is not None:
                     written.append(ring)
             return written
@@ -287,7 +285,7 @@ class Dispatcher:
             for agent in conversation.suggested_agents:
                 if self._board.holds_ring(account_id, conversation.conversation_id, agent.id):
                     continue
-                lapses_at_ms = agent.suggested_at_ms + RING_LIFE_MS
+                lapses_at_ms = agent.suggested_at_ms + self._timing.ring_life_ms
                 if lapses_at_ms <= now_ms:
                     await self._withdraw(conversation, agent.id, agent.suggested_at_ms)
                 else:
@@ -305,7 +303,9 @@ class Dispatcher:
         await self._conversations.change(conversation.account_id, conversation.conversation_id, decide)
 
 
-async def _ring(tx: Transaction, offer: Offer, conversation: Conversation, now_ms: int) -> Ring | None:
+async def _ring(
+    tx: Transaction, offer: Offer, conversation: Conversation, now_ms: int, life_ms: int
+) -> Ring | None:
     """Write a ring, if the locked conversation still waits for this agent."""
     account_id, conversation_id = conversation.account_id, conversation.conversation_id
     ringing = await store.waiting_rings_of(tx, account_id, conversation_id)
@@ -321,7 +321,7 @@ async def _ring(tx: Transaction, offer: Offer, conversation: Conversation, now_m
         is_transfer=offer.is_transfer,
         weight=(conversation.queued_at_ms or now_ms) + conversation.ttr.seconds * 1000,
         created_at_ms=at_ms,
-        expires_at_ms=at_ms + RING_LIFE_MS,
+        expires_at_ms=at_ms + life_ms,
     )
     is_over = bool(rings.settle([ring], conversation, now_ms))
     is_rung = any(r.agent_id == offer.agent_id for r in ringing)

@@ -1,5 +1,6 @@
 """The nouns of routing. All frozen."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -8,9 +9,17 @@ import msgspec
 from talkwire.conversations.model import Csat, Delay, Role, Ttr
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId, SkillId
 
-RING_LIFE_MS = 72_000
 MAX_OFFERS = 3
 """Rings of one conversation at once."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long routing waits for people, in milliseconds."""
+
+    ring_life_ms: int = 72_000  # for an answer to a ring, and to a suggestion
+    grace_ms: int = 30_000  # for an agent whose last socket went
+    rest_ms: int = 10_000  # before one who let a conversation go, and is the only one there, is rung again
 
 
 class Agent(Protocol):

@@ -17,9 +17,6 @@ from talkwire.routing import store
 from talkwire.routing.board import Board
 from talkwire.routing.model import AgentState, Availability
 
-GRACE_MS = 30_000
-"""How long an agent may be without a socket and keep its state."""
-
 MAX_DESCRIPTION_CHARACTERS = 1024
 MAX_CHANNELS = 10
 LOOK_SECONDS = 1.0
@@ -32,10 +29,11 @@ StateListener = Callable[[AgentState], None]
 class Presence:
     """Agent states, durable; and the sockets that keep them alive, in memory."""
 
-    def __init__(self, database: Database, clock: Clock, board: Board) -> None:
+    def __init__(self, database: Database, clock: Clock, board: Board, grace_ms: int) -> None:
         self._database = database
         self._clock = clock
         self._board = board
+        self._grace_ms = grace_ms
         self._ends_at_ms: dict[tuple[AccountId, ParticipantId], int] = {}
         self._listeners: list[StateListener] = []
 
@@ -48,7 +46,7 @@ class Presence:
             self._board.put_state(state)
             key = (state.account_id, state.agent_id)
             if not self._board.sockets[key]:
-                self._ends_at_ms[key] = self._clock.now_ms() + GRACE_MS
+                self._ends_at_ms[key] = self._clock.now_ms() + self._grace_ms
 
     async def set_state(
         self, who: Principal, availability: Availability, channels: Sequence[str], description: str
@@ -58,7 +56,7 @@ class Presence:
             raise MayNotChange("only agents have a state")
         key = (who.account_id, who.id)
         if not self._board.sockets[key]:
-            self._ends_at_ms[key] = self._clock.now_ms() + GRACE_MS
+            self._ends_at_ms[key] = self._clock.now_ms() + self._grace_ms
         return await self._write(
             AgentState(
                 account_id=who.account_id,
@@ -83,7 +81,7 @@ class Presence:
         self._board.sockets[key] -= 1
         if self._board.sockets[key] <= 0:
             del self._board.sockets[key]
-            self._ends_at_ms[key] = self._clock.now_ms() + GRACE_MS
+            self._ends_at_ms[key] = self._clock.now_ms() + self._grace_ms
 
     async def run(self) -> Never:
         """End states in time, until cancelled."""

@@ -16,7 +16,7 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, DialogId, ParticipantId, new_short_id
 from talkwire.routing import fields, rings, store
 from talkwire.routing.board import Board
-from talkwire.routing.dispatcher import REST_MS, Dispatcher
+from talkwire.routing.dispatcher import Dispatcher
 from talkwire.routing.errors import AgentNotFound, RingNotFound
 from talkwire.routing.model import (
     AgentDirectory,
@@ -29,6 +29,7 @@ from talkwire.routing.model import (
     Ring,
     RingState,
     RingView,
+    Timing,
 )
 from talkwire.routing.presence import Presence, StateListener
 
@@ -36,6 +37,7 @@ RingListener = Callable[[AccountId, ParticipantId, RingView], None]
 SurveyApp = Callable[[AccountId], Awaitable[str]]
 """The installed app that asks after the main dialog; empty when the account has none."""
 
+DEFAULT_TIMING = Timing()
 TAKING_AWAY = frozenset({ChangeType.REMOVE, ChangeType.REJECT})
 
 
@@ -53,8 +55,7 @@ class Routing:
         conversations: Conversations,
         directory: AgentDirectory,
         survey_app: SurveyApp = _no_survey,
-        *,
-        rest_ms: int = REST_MS,
+        timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -62,10 +63,10 @@ class Routing:
         self._directory = directory
         self._survey_app = survey_app
         self._board = Board()
-        self._presence = Presence(database, clock, self._board)
+        self._presence = Presence(database, clock, self._board, timing.grace_ms)
         self._listeners: list[RingListener] = []
         self.dispatcher = Dispatcher(
-            database, clock, conversations, directory, self._board, self._tell, rest_ms=rest_ms
+            database, clock, conversations, directory, self._board, self._tell, timing
         )
         self._presence.on_change(lambda state: self.dispatcher.look(state.account_id))
         conversations.offered_to = self._board.holds_ring
