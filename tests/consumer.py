@@ -31,6 +31,7 @@ class Consumer:
         self._live, self._http, self._socket = live, http, socket
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Heard]] = {}
+        self._closed = asyncio.Event()
 
     async def listen(self) -> None:
         """Sort what arrives into answers and notifications, until the socket closes."""
@@ -40,6 +41,13 @@ class Consumer:
                 self._waiting.pop(message["reqId"]).set_result(message)
             else:
                 await self.ears.note(message)
+        self._closed.set()
+
+    async def hangs_up(self) -> int | None:
+        """Wait until the server has closed the socket; the close code."""
+        async with asyncio.timeout(10):
+            await self._closed.wait()
+        return self._socket.close_code
 
     async def ask(self, type_: str, body: Any = None) -> Any:
         """Send a request and return the body of its answer. Raises Refused."""

@@ -3,6 +3,7 @@
 Source: the package's README and its examples.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,26 @@ async def test_an_agent_who_comes_later_reads_what_was_said_before(version: str,
         await end(consumer, conversation_id)
 
 
+async def test_rich_content_arrives_with_its_metadata_and_quick_replies(version: str, live: Live) -> None:
+    async with talking(version, live) as talk:
+        replies = [
+            {"type": "button", "title": "Yes", "click": {"actions": [{"type": "publishText", "text": "Yes"}]}}
+        ]
+        event = {
+            "type": "RichContentEvent",
+            "content": {"type": "vertical", "elements": [{"type": "text", "text": "A cat?"}]},
+            "quickReplies": {"type": "quickReplies", "itemsPerRow": 8, "replies": replies},
+        }
+        metadata = [{"type": "ExternalId", "id": "card-1"}]
+        headers = None  # how one leaves it out to give what comes after
+        body = {"dialogId": talk.id, "event": event}
+        assert await talk.agent.call("publishEvent", body, headers, metadata) == {"sequence": 0}
+        heard = await talk.consumer.hears_event(
+            "the card", lambda c: c["event"]["type"] == "RichContentEvent"
+        )
+        assert (heard["event"], heard["metadata"]) == (event, metadata)
+
+
 async def test_an_agent_gets_the_consumers_profile(version: str, live: Live) -> None:
     async with talking(version, live) as talk:
         profile = {
@@ -183,6 +204,27 @@ async def test_an_agent_and_a_consumer_share_pictures(version: str, live: Live, 
         )
         type_, data = await talk.consumer.fetch(path)
         assert (type_, picture_size(data)) == ("image/png", (80, 60))
+
+
+async def test_a_download_url_may_be_asked_for_before_the_publish_is_answered(
+    version: str, live: Live, tmp_path: Path
+) -> None:
+    """As the SDK's example for file sharing does."""
+    async with talking(version, live) as talk:
+        picture = png_file(tmp_path, 100, 50)
+        claim = {"fileSize": 5020, "fileType": "PNG"}  # that example says so of every file
+        slot = await request_url(talk.agent, version, "Upload", claim)
+        put = await talk.agent.call("put", talk.consumer.storage_url(slot), str(picture))
+        assert put["status"] == 201
+        path = {"relativePath": slot["relativePath"]}
+        event = {"type": "ContentEvent", "contentType": "hosted/file", "message": {**path, "fileType": "PNG"}}
+        sequence, download = await asyncio.gather(
+            talk.agent.publish(talk.id, event), request_url(talk.agent, version, "Download", path)
+        )
+        assert sequence == 0
+        target = str(tmp_path / "got.png")
+        got = await talk.agent.call("get", talk.consumer.storage_url(download), target)
+        assert got == {"status": 200, "type": "image/png"}
 
 
 async def test_a_file_nobody_shared_looks_like_one_that_is_not_there(version: str, live: Live) -> None:

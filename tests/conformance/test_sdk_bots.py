@@ -43,8 +43,13 @@ async def test_a_bot_joins_as_manager_sends_a_picture_and_leaves(
         await bot.say(talk.id, "look at this")
         heard = await talk.consumer.hears_event("the bot", text("look at this"))
         assert heard["originatorMetadata"]["role"] == "MANAGER"
+        whisper = {"type": "ContentEvent", "contentType": "text/plain", "message": "he likes cats"}
+        private = {"dialogId": talk.id, "event": whisper, "messageAudience": "AGENTS_AND_MANAGERS"}
+        await bot.call("publishEvent", private)
+        await talk.agent.hears_event("the bot's aside", text("he likes cats"))
         path = await share(bot, version, talk.consumer, talk.id, png_file(tmp_path, 90, 30))
         await talk.consumer.hears_event("the bot's picture", is_picture)
+        assert "he likes cats" not in str(talk.consumer.ears.all)
         assert picture_size((await talk.consumer.fetch(path))[1]) == (90, 30)
 
         await talk.consumer.say(talk.id, "nice")

@@ -3,6 +3,7 @@
 Source: the package's README.
 """
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,10 @@ async def test_an_agent_goes_on_after_the_server_was_away(
         await consumer.say(conversation_id, "remember this")
         await agent.hears_event("the words", text("remember this"))
 
-        end_server(live)
-        await agent.hears("closed")
+        assert not await asyncio.to_thread(end_server, live)
+        code = 1001 if end_server is stop else 1006
+        assert await agent.hears("closed") == code
+        assert await consumer.hangs_up() == code
         ports = [live.env[name].rpartition(":")[2] for name in ("LP_CSDS", "LP_HTTP")]
         with serving(tmp_path, "--port", ports[0], "--http-port", ports[1]):
             since = len(agent.ears.all)

@@ -27,7 +27,7 @@ sdk.on('connected', () => {
     tell('connected', {agentId: sdk.agentId, oldId: sdk.__oldAgentId});
     sdk.transport.ws.once('pong', () => tell('pong'));
 });
-sdk.on('closed', () => tell('closed'));
+sdk.on('closed', code => tell('closed', code));
 sdk.on('error', error => tell('error', plain(error)));
 sdk.on('warn', warning => tell('warn', warning));
 sdk.on('notification', ({type, body}) => tell('notification', {type, body}));
