@@ -24,6 +24,7 @@ from talkwire.kernel.errors import TalkwireError, Unauthenticated
 from talkwire.kernel.ids import AccountId
 from talkwire.kernel.tasks import Tasks
 from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.model import TEXT, ContentEvent
 from talkwire.protocol import client_properties as properties_of
 from talkwire.protocol import codec
 from talkwire.protocol.catalog import BY_SPELLING
@@ -52,6 +53,32 @@ class _Slot:
 class Connection:
     """Implements `handlers.call.Connection` through `following`, and hears events and conversations."""
 
+    __slots__ = (
+        "_address",
+        "_call",
+        "_dispatch",
+        "_files_waiting",
+        "_find_view",
+        "_is_v3",
+        "_publish_type",
+        "_quiet",
+        "_services",
+        "_stream",
+        "_tasks",
+        "_unanswered",
+        "account_id",
+        "close_code",
+        "close_reason",
+        "close_wanted",
+        "following",
+        "kept_alive_ms",
+        "last_seen_ms",
+        "opened_at_ms",
+        "outbox",
+        "peer",
+        "properties",
+    )
+
     def __init__(  # noqa: PLR0913 -- a socket is where everything meets
         self,
         account_id: AccountId,
@@ -78,6 +105,7 @@ class Connection:
         self._tasks = tasks
         self._address = address
         self._is_v3 = peer.dialect.is_v3
+        self._find_view = services.publishing.find_view
         self._publish_type = PUBLISH.answer_type(peer.dialect).encode()
         self._unanswered: deque[_Slot] = deque()
         self._quiet: asyncio.Future[None] | None = None
@@ -156,16 +184,18 @@ class Connection:
         """The hot path: judged and queued without waiting, when the dialog's view is in memory."""
         try:
             body = read_publish(request)
-            file = hosted_file_of(body.event)
+            event = body.event
+            file = (
+                None if type(event) is ContentEvent and event.content_type == TEXT else hosted_file_of(event)
+            )
         except TalkwireError as error:
             self._put_slot(request, self.peer.refusal(request.text_id, error))
             self._send_answered()
             return None
-        who: Principal = self.peer.who  # type: ignore[assignment]
         if file is not None:
             self._start_file(request, body, file)
             return None
-        view = self._services.publishing.find_view(who.account_id, body.dialog_id)
+        view = self._find_view(self.account_id, body.dialog_id)
         if view is None or len(self._unanswered) > MAX_UNANSWERED:
             return self._publish_slowly(request, body)
         self._submit(request, body, view)
@@ -208,7 +238,9 @@ class Connection:
         if refusal is not None:
             slot.answer = self.peer.refusal(slot.request_id, refusal)
         else:
-            slot.answer = self._publish_answer(slot.request_id, entry)
+            slot.answer = publish_answer(
+                codec.encode(slot.request_id), self._publish_type, max(0, entry.sequence)
+            )
         self._send_answered()
 
     def _publish_answer(self, request_id: str, entry: LoggedEvent) -> bytes:
@@ -264,7 +296,8 @@ class Connection:
 
     def tell(self, event: LoggedEvent) -> None:
         """Send one event."""
-        self.outbox.put(event_frame(event, is_v3=self._is_v3))
+        frame = event.frame_v3 if self._is_v3 else event.frame_v2
+        self.outbox.put(frame or event_frame(event, is_v3=self._is_v3))
 
     def seen(self) -> None:
         """A ping or a pong: the client is there."""

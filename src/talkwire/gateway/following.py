@@ -46,8 +46,22 @@ class Socket(Protocol):
 class Following:
     """Implements `handlers.call.Connection`; is a listener of the hub and of feeds."""
 
+    __slots__ = (
+        "_catching_up",
+        "_desks",
+        "_dialogs",
+        "_feeds",
+        "_ring_subscriptions",
+        "_services",
+        "_socket",
+        "_state_subscriptions",
+        "_tasks",
+        "tell",
+    )
+
     def __init__(self, socket: Socket, services: Services, desks: Desks, tasks: Tasks) -> None:
         self._socket = socket
+        self.tell = socket.tell
         self._services = services
         self._desks = desks
         self._tasks = tasks
@@ -120,9 +134,6 @@ class Following:
         if task is not None:
             task.cancel()
         return True
-
-    def tell(self, event: LoggedEvent) -> None:
-        self._socket.tell(event)
 
     def replay(self, dialog_id: str, events: list[LoggedEvent]) -> None:
         for frame in replay_frame(dialog_id, events, is_v3=self._socket.peer.dialect.is_v3):

@@ -11,7 +11,7 @@ import msgspec
 from talkwire.identity.model import Kind, Principal
 from talkwire.kernel.errors import TalkwireError
 from talkwire.protocol import codec
-from talkwire.protocol.catalog import BY_SPELLING, RequestType
+from talkwire.protocol.catalog import BRAND, BY_SPELLING, CONSUMER, RequestType
 from talkwire.protocol.client_properties import is_client_properties, is_consumer_authentication
 from talkwire.protocol.envelope import Dialect, Request
 from talkwire.protocol.errors import (
@@ -25,6 +25,15 @@ from talkwire.protocol.status import error_body
 
 CONNECTED = "Connection initialized successfully"
 """Compared literally by a published client. Source: docs/protocol.md 5.1."""
+
+
+INIT_CONNECTION = BY_SPELLING["InitConnection"]
+REFILL_MS = 1_000
+TYPES_OF_ROLE: dict[str, dict[str, RequestType]] = {
+    role: {name: kind for name, kind in BY_SPELLING.items() if role in kind.roles}
+    for role in (CONSUMER, BRAND)
+}
+"""Looked up with every frame: what one kind of socket may ask, by every spelling."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ Step = Perform | Connect | Refuse
 class Peer:
     """Knows who the client is, what it may ask now, and how fast."""
 
-    __slots__ = ("_allowance", "_limits", "_refilled_at_ms", "dialect", "role", "who")
+    __slots__ = ("_allowance", "_limits", "_refilled_at_ms", "_types", "dialect", "role", "who")
 
     def __init__(
         self, role: str, dialect: Dialect, who: Principal | None, limits: PeerLimits, now_ms: int
@@ -71,6 +80,7 @@ class Peer:
         self.role = role
         self.dialect = dialect
         self.who = who
+        self._types = TYPES_OF_ROLE[role]
         self._limits = limits
         self._allowance = float(limits.burst)
         self._refilled_at_ms = now_ms
@@ -82,11 +92,15 @@ class Peer:
             request = codec.decode_request(frame)
             if request.id is not None:
                 request_id = str(request.id)
-            self._spend(now_ms)
-            request_type = BY_SPELLING.get(request.type)
+            if self._allowance < 1 or now_ms - self._refilled_at_ms > REFILL_MS:
+                self._refill(now_ms)
+            self._allowance -= 1
+            request_type = self._types.get(request.type)
             if request_type is None:
-                raise UnknownRequest(f"Unknown request type {request.type[:100]!r}")
-            return self._step(request, request_type)
+                raise self._unknown(request.type)
+            if self.who is None or request_type is INIT_CONNECTION:
+                return self._connect(request, request_type)
+            return Perform(request, request_type)
         except BadFrame as error:
             return Refuse(self.refusal(error.request_id or request_id, error))
         except TalkwireError as error:
@@ -100,19 +114,18 @@ class Peer:
     def connected(self, who: Principal, request_id: str) -> bytes:
         """The token was good: the answer to InitConnection."""
         self.who = who
-        text_type = BY_SPELLING["InitConnection"].answer_type(self.dialect)
+        text_type = INIT_CONNECTION.answer_type(self.dialect)
         return codec.encode_response(request_id, 200, text_type, CONNECTED)
 
-    def _step(self, request: Request, request_type: RequestType) -> Step:
-        if self.role not in request_type.roles:
-            raise NotForThisRole(f"{request_type.name} is not for {self.role} sockets")
-        if request_type.name == "InitConnection":
-            return self._connect(request)
-        if self.who is None:
-            raise NotConnectedYet("Send InitConnection first")
-        return Perform(request, request_type)
+    def _unknown(self, name: str) -> TalkwireError:
+        if name in BY_SPELLING:
+            return NotForThisRole(f"{BY_SPELLING[name].name} is not for {self.role} sockets")
+        return UnknownRequest(f"Unknown request type {name[:100]!r}")
 
-    def _connect(self, request: Request) -> Connect:
+    def _connect(self, request: Request, request_type: RequestType) -> Connect:
+        """Only InitConnection is taken before the client is known."""
+        if request_type is not INIT_CONNECTION:
+            raise NotConnectedYet("Send InitConnection first")
         jwt = None
         properties = None
         for item in header_items(request):
@@ -127,17 +140,13 @@ class Peer:
             raise NotConnectedYet("ConsumerAuthentication is missing")
         return Connect(request.text_id, jwt, properties)
 
-    def _spend(self, now_ms: int) -> None:
-        """Take one request off the allowance. Raises TooManyRequests."""
-        if self._allowance < 1 or self._allowance < self._limits.burst / 2:
-            earned = (now_ms - self._refilled_at_ms) * self._limits.requests_per_second / 1000
-            self._allowance = min(self._allowance + max(earned, 0), float(self._limits.burst))
-            self._refilled_at_ms = now_ms
-        elif self._allowance >= self._limits.burst:
-            self._refilled_at_ms = now_ms
+    def _refill(self, now_ms: int) -> None:
+        """Give back what the time since the last refill earned. Raises TooManyRequests."""
+        earned = (now_ms - self._refilled_at_ms) * self._limits.requests_per_second / 1000
+        self._allowance = min(self._allowance + max(earned, 0), float(self._limits.burst))
+        self._refilled_at_ms = now_ms
         if self._allowance < 1:
             raise TooManyRequests("Too many requests on this socket")
-        self._allowance -= 1
 
     @property
     def is_consumer(self) -> bool:

@@ -24,11 +24,8 @@ async def cors_middleware(
 ) -> web.StreamResponse:
     """Browser clients of other origins discover, sign up and sign in; storage sets its own headers."""
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        if (
-            isinstance(request.match_info, web.UrlMappingMatchInfo)
-            and request.match_info.http_exception is None
-        ):
-            return await handler(request)
+        if request.match_info.http_exception is None:
+            return await handler(request)  # storage answers OPTIONS itself
         return preflight(request, METHODS)
     response = await handler(request)
     if not response.prepared:

@@ -4,7 +4,7 @@ Source: docs/protocol.md 5.7.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from talkwire.backends.database.port import Database, Row
@@ -73,7 +73,8 @@ class Log:
 class EventSink(Protocol):
     """The socket of a subscription."""
 
-    def tell(self, event: LoggedEvent) -> None: ...
+    @property
+    def tell(self) -> Callable[[LoggedEvent], None]: ...
 
     def replay(self, dialog_id: str, events: list[LoggedEvent]) -> None: ...
 
@@ -83,6 +84,8 @@ class EventSink(Protocol):
 class EventSubscription:
     """One dialog, from a sequence on, on one socket: first what is in the log, then live."""
 
+    __slots__ = ("_is_live", "_newest_heard", "_next", "_sink", "_tell", "dialog_id", "who")
+
     def __init__(self, who: Principal, dialog_id: str, from_sequence: int, sink: EventSink) -> None:
         self.who = who
         self.dialog_id = dialog_id
@@ -90,16 +93,17 @@ class EventSubscription:
         self._newest_heard = -1
         self._is_live = False
         self._sink = sink
+        self._tell = sink.tell
 
     def hear(self, event: LoggedEvent) -> None:
         if event.sequence < 0:
             if self._is_live:
-                self._sink.tell(event)
+                self._tell(event)
         elif not self._is_live:
             self._newest_heard = event.sequence
         elif event.sequence >= self._next:
             self._next = event.sequence + 1
-            self._sink.tell(event)
+            self._tell(event)
 
     async def catch_up(self, log: Log) -> None:
         """Send everything from the sequence on, at least one notification; then go live without a gap."""

@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from talkwire.backends.database.port import Append, Row
+from talkwire.backends.database.port import Append, Outcome, Row
 from talkwire.conversations.model import Conversation
+from talkwire.conversations.views import View
 from talkwire.identity.model import Principal
 from talkwire.kernel.errors import TalkwireError
 from talkwire.messaging.model import Audience, Event, EventKind
 
 if TYPE_CHECKING:
     from talkwire.messaging.lanes import Lane
+
+
+_ALL, _PENDING = Audience.ALL.value, Outcome.PENDING
 
 
 class LoggedEvent(Append):
@@ -36,21 +40,6 @@ class LoggedEvent(Append):
     lane: "Lane | None"
     refusal: TalkwireError | None  # why it was not published
 
-    def for_publisher(self, who: Principal, payload: Event) -> "LoggedEvent":
-        """Set what publishing needs on a fresh entry."""
-        self.originator_old_id = who.old_id or who.id
-        self.told_event = self.event
-        self.frame_v2 = self.frame_v3 = None
-        self.who = who
-        self.payload = payload
-        self.reply = self.lane = self.refusal = None
-        self.tries = 0
-        return self
-
-    @property
-    def is_private(self) -> bool:
-        return self.audience != Audience.ALL
-
     def as_told(self, old_id: str, told_event: bytes | None = None) -> "LoggedEvent":
         """Set what telling needs on an event that nobody publishes any more."""
         self.originator_old_id = old_id
@@ -63,6 +52,49 @@ class LoggedEvent(Append):
     def forget_publishing(self) -> None:
         """Drop what only publishing needed, so that a kept event is small."""
         self.who = self.payload = self.reply = self.lane = None
+
+
+def entry_of(  # noqa: PLR0913 -- the columns of an event that are not constant; called for every publish
+    who: Principal,
+    view: View,
+    dialog_id: str,
+    event_id: str,
+    kind: str,
+    payload: Event,
+    encoded: bytes,
+    role: str,
+    at_ms: int,
+    *,
+    is_content: bool,
+    settled: Callable[[Append], None],
+) -> LoggedEvent:
+    """A fresh entry for the log. Sets members directly: half the cost of the constructor with all its names."""
+    conversation = view.conversation
+    entry = LoggedEvent.__new__(LoggedEvent)
+    entry.account_id = who.account_id
+    entry.conversation_id = conversation.conversation_id
+    entry.dialog_id = dialog_id
+    entry.version = conversation.version
+    entry.event_id = event_id
+    entry.kind = kind
+    entry.event = entry.told_event = encoded
+    entry.originator_id = who.id
+    entry.originator_old_id = who.old_id or who.id
+    entry.originator_role = role
+    entry.audience = _ALL
+    entry.at_ms = at_ms
+    entry.settled = settled
+    entry.is_content = is_content
+    entry.metadata = entry.client_properties = entry.fingerprint = None
+    entry.idempotency_key = entry.read_up_to = entry.token = None
+    entry.sequence = -1
+    entry.outcome = _PENDING
+    entry.frame_v2 = entry.frame_v3 = None
+    entry.who = who
+    entry.payload = payload
+    entry.reply = entry.lane = entry.refusal = None
+    entry.tries = 0
+    return entry
 
 
 def _settled_already(_entry: Append) -> None:

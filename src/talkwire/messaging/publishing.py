@@ -26,7 +26,7 @@ from talkwire.messaging.errors import (
     NotStored,
 )
 from talkwire.messaging.lanes import Lane, Lanes
-from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.logged import LoggedEvent, entry_of
 from talkwire.messaging.model import (
     AcceptStatusEvent,
     Audience,
@@ -138,30 +138,29 @@ class Publishing:
         self, who: Principal, view: View, dialog_id: str, event: Event, extras: Extras, kind: str
     ) -> LoggedEvent:
         """The entry for the log, if this one may publish this here. Raises as `submit`."""
-        conversation = view.conversation
         role = self._admit(who, view, dialog_id, event, extras.audience)
-        entry = LoggedEvent(
-            account_id=who.account_id,
-            conversation_id=conversation.conversation_id,
-            dialog_id=dialog_id,
-            version=conversation.version,
-            event_id=f"{self._id_prefix}{next(self._ids):x}",
-            kind=kind,
-            event=_encode(event),
-            originator_id=who.id,
-            originator_role=role,
-            audience=extras.audience,
-            at_ms=self._clock.now_ms(),
-            settled=self._settled,
+        entry = entry_of(
+            who,
+            view,
+            dialog_id,
+            f"{self._id_prefix}{next(self._ids):x}",
+            kind,
+            event,
+            _encode(event),
+            role,
+            self._clock.now_ms(),
             is_content=kind not in _NO_CONTENT,
-            metadata=extras.metadata,
-            client_properties=extras.client_properties,
-            idempotency_key=extras.idempotency_key,
-            fingerprint=extras.fingerprint,
+            settled=self._settled,
         )
+        if extras is not NO_EXTRAS:
+            entry.audience = extras.audience
+            entry.metadata = extras.metadata
+            entry.client_properties = extras.client_properties
+            entry.idempotency_key = extras.idempotency_key
+            entry.fingerprint = extras.fingerprint
         if kind == ACCEPT:
             entry.read_up_to = read_up_to(event, view.logs[dialog_id].last_sequence)  # type: ignore[index]
-        return entry.for_publisher(who, event)
+        return entry
 
     def _admit(self, who: Principal, view: View, dialog_id: str, event: Event, audience: str) -> str:
         """The role under which this one publishes. Raises as `submit`."""
