@@ -55,6 +55,7 @@ class SigningKeys:
         self._locks: dict[AccountId, asyncio.Lock] = {}
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rsa")
         self._waiting = 0
+        self._looking = asyncio.Lock()
 
     async def sign(self, account_id: AccountId, claims: dict[str, Any]) -> str:
         """A JWT of ours, by the account's key in use (made now if there is none)."""
@@ -68,12 +69,11 @@ class SigningKeys:
         An unknown name is looked up in the database at most once a second per account: another node may
         have rotated, or somebody may be guessing.
         """
-        key = self._keys.get(account_id, {}).get(key_id)
         now_ms = self._clock.now_ms()
-        if key is None and now_ms - self._missed.get(account_id, -LOOK_AGAIN_MS) >= LOOK_AGAIN_MS:
-            key = (await self._load(account_id)).get(key_id)
-            if key is None and account_id in self._keys:  # made-up accounts would let it grow without bound
-                self._missed[account_id] = now_ms
+        key = self._keys.get(account_id, {}).get(key_id)
+        if key is None:
+            async with self._looking:  # a crowd that comes back after a restart needs one look, not one each
+                key = await self._look(account_id, key_id, now_ms)
         if key is None or (key.retired_at_ms is not None and now_ms - key.retired_at_ms >= KEPT_MS):
             return None
         return key.public
@@ -115,6 +115,14 @@ class SigningKeys:
         if keys:
             self._keys[account_id] = keys
         return keys
+
+    async def _look(self, account_id: AccountId, key_id: str, now_ms: int) -> _Key | None:
+        key = self._keys.get(account_id, {}).get(key_id)
+        if key is None and now_ms - self._missed.get(account_id, -LOOK_AGAIN_MS) >= LOOK_AGAIN_MS:
+            key = (await self._load(account_id)).get(key_id)
+            if key is None and account_id in self._keys:  # made-up accounts would let it grow without bound
+                self._missed[account_id] = now_ms
+        return key
 
     async def _open(self, stored: StoredKey, known: dict[str, _Key]) -> _Key:
         if stored.key_id in known:
