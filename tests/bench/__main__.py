@@ -66,9 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="keep the table of docs/benchmarks.md here"
     )
-    parser.add_argument(
-        "--profile", type=Path, metavar="DIR", help="say here where the time of publishing goes"
-    )
+    parser.add_argument("--profile", type=Path, metavar="DIR", help="say here where the server's time goes")
     return parser
 
 

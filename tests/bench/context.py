@@ -21,7 +21,7 @@ class Bench:
     measured: dict[str, float]
     """Values of this run by figure, so that a later one can be told as a ratio."""
     profiles: Path | None = None
-    """A folder for profiles of the publish figures; being looked at costs the server some of its speed."""
+    """A folder for profiles of some figures; being looked at costs the server some of its speed."""
 
     @asynccontextmanager
     async def talkwire(self, name: str) -> AsyncIterator[Talkwire]:

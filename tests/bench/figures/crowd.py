@@ -48,9 +48,10 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
             _leave(member)
         await server.stop(signal.SIGKILL)
         started = await server.start()
-        meter = Meter(server.cpu_seconds)
-        await _each(members, lambda member: _come_back(server, member))
-        effort = meter.read()
+        async with bench.watched(server, "reconnect-storm"):
+            meter = Meter(server.cpu_seconds)
+            await _each(members, lambda member: _come_back(server, member))
+            effort = meter.read()
         note = f"server {effort.server / effort.passed:.2f} cores{effort.note}; killed and restarted ({started:.2f} s, not counted), each catching up {MISSED_EVENTS} events, no gap"
         yield Result("reconnect storm", effort.passed, "s", note)
         for member in members:

@@ -34,7 +34,7 @@ class Exchange:
 async def measure(bench: Bench) -> AsyncIterator[Result]:
     async with bench.talkwire("exchange") as server:
         exchanges = [await _prepare(server, pair) for pair in await make_pairs(server, PAIRS)]
-        async with shift(exchanges, _exchange_one):
+        async with shift(exchanges, _exchange_one), bench.watched(server, "exchange"):
             throughput = await gauge(
                 lambda: sum(exchange.done for exchange in exchanges), server.cpu_seconds, bench.seconds
             )
