@@ -43,6 +43,10 @@ FIGURES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
 """In this order: ratios need ours first."""
 
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+RESULTS, AFTER_RESULTS = "## Results\n", "\n## Where the time goes"
+
+
 def main() -> int:
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="talkwire-bench-", dir=options.data) as folder:
@@ -63,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=10, help="how long each rate is watched")
     parser.add_argument("--data", type=Path, default=Path("/var/tmp"), help="a folder on the disk to measure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results here as JSON")
-    parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="keep the table of docs/benchmarks.md here"
-    )
+    parser.add_argument("--docs", action="store_true", help="put the results into docs/benchmarks.md")
     parser.add_argument("--profile", type=Path, metavar="DIR", help="say here where the server's time goes")
     return parser
 
@@ -101,8 +103,12 @@ def _reason(failure: BaseException) -> str:
 def _keep(options: argparse.Namespace, results: Sequence[Result], machine: Machine) -> None:
     if options.json:
         report.save(options.json, results, machine)
-    if options.markdown:
-        options.markdown.write_text(report.markdown(results, machine) + "\n")
+    if options.docs:
+        text = PAGE.read_text()
+        start = text.index(RESULTS) + len(RESULTS)
+        PAGE.write_text(
+            f"{text[:start]}\n{report.markdown(results, machine)}\n{text[text.index(AFTER_RESULTS) :]}"
+        )
 
 
 if __name__ == "__main__":
