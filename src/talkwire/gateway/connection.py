@@ -225,8 +225,26 @@ class Connection:
                 extras_of(call, request, body),
             )
         except TalkwireError as error:
+            if request.headers:  # maybe a repeat of what could be done then
+                self._tasks.start(self._refuse(slot, request, body, error), "gateway: refuse")
+                return
             slot.answer = self.peer.refusal(request.text_id, error)
             self._send_answered()
+
+    async def _refuse(self, slot: _Slot, request: Request, body: PublishEvent, error: TalkwireError) -> None:
+        slot.answer = await self._refusal(request, body, error)
+        self._send_answered()
+
+    async def _refusal(self, request: Request, body: PublishEvent, error: TalkwireError) -> bytes:
+        """The answer to a publish that may not be: a refusal, or what it was answered when it came first."""
+        try:
+            call = self._call_of(request)
+            first = await self._services.publishing.find_first(call.who, extras_of(call, request, body))
+        except TalkwireError:
+            first = None  # the first refusal is what the client should hear
+        if first is None:
+            return self.peer.refusal(request.text_id, error)
+        return publish_answer(codec.encode(request.text_id), self._publish_type, first)
 
     def _put_slot(self, request: Request, answer: bytes | None = None) -> _Slot:
         slot = _Slot(request.text_id, answer)
@@ -288,7 +306,7 @@ class Connection:
                 lambda entry: self._send(self._publish_answer(request.text_id, entry)),
             )
         except TalkwireError as error:
-            self._send(self.peer.refusal(request.text_id, error))
+            self._send(await self._refusal(request, body, error))
         finally:
             self._files_waiting -= 1
 

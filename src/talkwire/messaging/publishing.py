@@ -18,6 +18,7 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import AccountId, ConversationId
 from talkwire.kernel.tasks import Tasks
+from talkwire.messaging import store
 from talkwire.messaging.errors import (
     ChangedTooOften,
     DialogNotFound,
@@ -161,6 +162,14 @@ class Publishing:
         if kind == ACCEPT:
             entry.read_up_to = read_up_to(event, view.logs[dialog_id].last_sequence)  # type: ignore[index]
         return entry
+
+    async def find_first(self, who: Principal, extras: Extras) -> int | None:
+        """The sequence of a publish that was taken before: it was done, even if it could not be done now."""
+        if extras.idempotency_key is None or extras.fingerprint is None:
+            return None
+        return await store.find_first(
+            self._database, who.account_id, who.id, extras.idempotency_key, extras.fingerprint
+        )
 
     def _admit(self, who: Principal, view: View, dialog_id: str, event: Event, audience: str) -> str:
         """The role under which this one publishes. Raises as `submit`."""

@@ -33,6 +33,21 @@ async def newest_events(
     return list(reversed(rows))
 
 
+async def find_first(
+    database: Database, account_id: str, participant_id: str, key: str, fingerprint: bytes
+) -> int | None:
+    """The sequence that this very publish was given when it came first; None when it never did."""
+    rows = await database.read(
+        "SELECT sequence FROM idempotency_keys WHERE account_id = $1 AND participant_id = $2 AND key = $3 "
+        "AND fingerprint = $4 AND sequence >= 0",
+        account_id,
+        participant_id,
+        key,
+        fingerprint,
+    )
+    return int(rows[0]["sequence"]) if rows else None
+
+
 async def purge_idempotency_keys(tx: Transaction, before_ms: int) -> int:
     """Forget the keys of every account that are older."""
     return await tx.execute("DELETE FROM idempotency_keys WHERE at < $1", before_ms)
