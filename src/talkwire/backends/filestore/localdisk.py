@@ -27,7 +27,7 @@ else:
 
 T = TypeVar("T")
 
-BATCH_BYTES = 448 * 1024
+BATCH_BYTES = 256 * 1024
 """How much of an upload is gathered before a thread writes it; with the socket's buffers under 1 MiB."""
 
 READ_BYTES = 512 * 1024
@@ -44,7 +44,7 @@ class LocalDisk:
         self._pool = pool
 
     @classmethod
-    async def open(cls, folder: Path, threads: int = 8) -> "LocalDisk":
+    async def open(cls, folder: Path, threads: int = 4) -> "LocalDisk":
         """Make the folders where they are missing, and sweep what a crash left half-written.
 
         Raises Unavailable when the folder cannot be written.
