@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,15 +64,30 @@ def parse_env(text: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def start_server(folder: Path, *options: str) -> Live:
+def start_server(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> Live:
     """Start a demo server on free ports, its data in `folder`/data, and wait until all its ports listen.
 
-    A folder used before is taken up again, with its people and conversations. Raises TimeoutError or
-    RuntimeError with the server's log when it does not come up.
+    A folder used before is taken up again, with its people and conversations; `env` comes over our own
+    environment. Raises TimeoutError or RuntimeError with the server's log when it does not come up.
     """
+    process = launch(folder, *options, env=env)
     data, log = folder / "data", folder / "server.log"
     told = data / "demo.env"
-    told.unlink(missing_ok=True)  # the file of an earlier start names ports of the past
+    deadline = time.monotonic() + START_SECONDS
+    while not told.exists():
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}:\n{log.read_text()}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise TimeoutError(f"the server is not up after {START_SECONDS} s:\n{log.read_text()}")
+        time.sleep(0.02)
+    return Live(data=data, env=parse_env(told.read_text()), process=process)
+
+
+def launch(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Begin to start a server, as `start_server` does, and wait for nothing."""
+    data, log = folder / "data", folder / "server.log"
+    (data / "demo.env").unlink(missing_ok=True)  # the file of an earlier start names ports of the past
     command = [
         sys.executable,
         "-m",
@@ -86,16 +101,14 @@ def start_server(folder: Path, *options: str) -> Live:
         *options,
     ]
     with log.open("ab") as said:
-        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, start_new_session=True)
-    deadline = time.monotonic() + START_SECONDS
-    while not told.exists():
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended with {process.returncode}:\n{log.read_text()}")
-        if time.monotonic() > deadline:
-            process.kill()
-            raise TimeoutError(f"the server is not up after {START_SECONDS} s:\n{log.read_text()}")
-        time.sleep(0.02)
-    return Live(data=data, env=parse_env(told.read_text()), process=process)
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            env={**os.environ, **(env or {})},
+        )
 
 
 def stop(live: Live) -> int:
