@@ -57,6 +57,7 @@ from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.file_publishing import FilePublishing
 from talkwire.messaging.hub import Hub
 from talkwire.messaging.jobs import jobs as messaging_jobs
+from talkwire.messaging.leaving import Leaving
 from talkwire.messaging.logged import of_row
 from talkwire.messaging.presence import Presence
 from talkwire.messaging.previews import Previews
@@ -254,7 +255,10 @@ def _messaging(  # noqa: PLR0913 -- wires everything once
     limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
     publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
     previews = Previews(files)
+    leaving = Leaving(hub, conversations)
     conversations.on_change(feeds.heard)
+    conversations.on_change(leaving.changed)
+    routing.on_ring(lambda account_id, _, view: leaving.offer_changed(account_id, view.ring.conversation_id))
     return Services(
         accounts=identity.accounts,
         agents=identity.agents,

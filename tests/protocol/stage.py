@@ -83,7 +83,8 @@ async def staged(folder: Path, settings: Settings | None = None) -> AsyncIterato
     await site.start()
     port = runner.addresses[0][1]
     try:
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
             yield Stage(node, clock, f"127.0.0.1:{port}", http)
     finally:
         await node.drain()
@@ -131,6 +132,16 @@ class Socket:
         request_id = f"ask-{next(self._ids)}"
         await self.send({"kind": "req", "id": request_id, "type": type_name, "body": body, **members})
         return await self.take(lambda frame: frame.get("reqId") == request_id)
+
+    async def ask_text(self, type_name: str, body: object) -> str:
+        """The same, always under the same id, and the answer as it stands on the wire."""
+        await self.send({"kind": "req", "id": "same", "type": type_name, "body": body})
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                message = await self.ws.receive()
+                if '"reqId":"same"' in message.data:
+                    return str(message.data)
+                self.waiting.append(json.loads(message.data))
 
     async def settled(self) -> None:
         """Everything that the server has put on its way to us so far is here."""
@@ -211,7 +222,8 @@ class Cast:
 
     async def dial(self, name: str, url: str, **options: Any) -> Socket:
         """Open a socket by its whole address. Raises aiohttp.WSServerHandshakeError."""
-        ws = await self.stage.http.ws_connect(url, max_msg_size=0, **options)
+        async with asyncio.timeout(WAIT_SECONDS):
+            ws = await self.stage.http.ws_connect(url, max_msg_size=0, **options)
         socket = Socket(name, ws)
         self.sockets.append(socket)
         return socket

@@ -80,6 +80,8 @@ class EventSink(Protocol):
 
     async def drained(self) -> None: ...
 
+    def unfollow_dialog(self, dialog_id: str | None) -> bool: ...
+
 
 class EventSubscription:
     """One dialog, from a sequence on, on one socket: first what is in the log, then live."""
@@ -104,6 +106,10 @@ class EventSubscription:
         elif event.sequence >= self._next:
             self._next = event.sequence + 1
             self._tell(event)
+
+    def dismissed(self) -> None:
+        """Its client may not see the conversation any more."""
+        self._sink.unfollow_dialog(self.dialog_id)
 
     async def catch_up(self, log: Log) -> None:
         """Send everything from the sequence on, at least one notification; then go live without a gap."""

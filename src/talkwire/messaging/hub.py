@@ -1,6 +1,6 @@
 """Who listens on this node, and telling them. The log is the truth; this only saves them a look."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from talkwire.conversations.views import View
 from talkwire.identity.model import Principal
@@ -17,14 +17,23 @@ class Listener(Protocol):
     def hear(self, event: LoggedEvent) -> None: ...
 
 
+class Follower(Listener, Protocol):
+    """A listener of one dialog."""
+
+    def dismissed(self) -> None:
+        """It may not hear this dialog any more."""
+        ...
+
+
 _ALL = Audience.ALL.value
+L = TypeVar("L", bound=Listener)
 
 
 class Hub:
     """Listeners by dialog (subscriptions), and by participant (sockets told of all they take part in)."""
 
     def __init__(self) -> None:
-        self._of_dialog: dict[tuple[str, str], list[Listener]] = {}
+        self._of_dialog: dict[tuple[str, str], list[Follower]] = {}
         self._of_participant: dict[tuple[str, str], list[Listener]] = {}
 
     def tell(self, event: LoggedEvent, view: View | None) -> None:
@@ -34,9 +43,9 @@ class Hub:
         """
         account_id = event.account_id
         is_private = event.audience != _ALL
-        for listener in self._of_dialog.get((account_id, event.dialog_id), ()):
-            if not (is_private and listener.who.is_consumer):
-                listener.hear(event)
+        for follower in self._of_dialog.get((account_id, event.dialog_id), ()):
+            if not (is_private and follower.who.is_consumer):
+                follower.hear(event)
         if view is None:
             return
         for participant_id in view.roles:
@@ -44,11 +53,15 @@ class Hub:
                 if not (is_private and listener.who.is_consumer):
                     listener.hear(event)
 
-    def add_to_dialog(self, account_id: str, dialog_id: str, listener: Listener) -> None:
+    def add_to_dialog(self, account_id: str, dialog_id: str, listener: Follower) -> None:
         self._of_dialog.setdefault((account_id, dialog_id), []).append(listener)
 
-    def remove_from_dialog(self, account_id: str, dialog_id: str, listener: Listener) -> None:
+    def remove_from_dialog(self, account_id: str, dialog_id: str, listener: Follower) -> None:
         _remove(self._of_dialog, (account_id, dialog_id), listener)
+
+    def followers(self, account_id: str, dialog_id: str) -> tuple[Follower, ...]:
+        """Who follows a dialog; the copy may be gone through while they leave."""
+        return tuple(self._of_dialog.get((account_id, dialog_id), ()))
 
     def add_participant(self, listener: Listener) -> None:
         key = (listener.who.account_id, listener.who.id)
@@ -64,9 +77,7 @@ class Hub:
         )
 
 
-def _remove(
-    listeners: dict[tuple[str, str], list[Listener]], key: tuple[str, str], listener: Listener
-) -> None:
+def _remove(listeners: dict[tuple[str, str], list[L]], key: tuple[str, str], listener: L) -> None:
     held = listeners.get(key)
     if held is None:
         return
