@@ -50,6 +50,10 @@ class _Slot:
         self.answer = answer
 
 
+_NOTHING_OWED: deque[_Slot] = deque()
+"""Shared by all who never published: an empty deque is the largest part of an idle socket that is ours."""
+
+
 class Connection:
     """Implements `handlers.call.Connection` through `following`, and hears events and conversations."""
 
@@ -107,7 +111,7 @@ class Connection:
         self._is_v3 = peer.dialect.is_v3
         self._find_view = services.publishing.find_view
         self._publish_type = PUBLISH.answer_type(peer.dialect).encode()
-        self._unanswered: deque[_Slot] = deque()
+        self._unanswered = _NOTHING_OWED
         self._quiet: asyncio.Future[None] | None = None
         self._files_waiting = 0
         self.properties: dict[str, Any] = {}
@@ -248,6 +252,8 @@ class Connection:
 
     def _put_slot(self, request: Request, answer: bytes | None = None) -> _Slot:
         slot = _Slot(request.text_id, answer)
+        if self._unanswered is _NOTHING_OWED:
+            self._unanswered = deque()
         self._unanswered.append(slot)
         return slot
 
