@@ -16,6 +16,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
 
 
+def close_frame(code: int, reason: str) -> bytes:
+    """A goodbye. The reason must fit: at most 123 bytes."""
+    return b"\x88%c%b%b" % (2 + len(reason.encode()), code.to_bytes(2, "big"), reason.encode())
+
+
 def event_frame(event: LoggedEvent, *, is_v3: bool) -> bytes:
     """The frame that tells of an event, encoded at the first asking."""
     if is_v3:

@@ -47,6 +47,13 @@ class Outbox:
             self._is_over = True
             self._overflowed()
 
+    def end(self, frame: bytes) -> None:
+        """Write what has been put and then this; nothing after it."""
+        self.flush()
+        self._is_over = True
+        if not self._transport.is_closing():
+            self._transport.write(frame)
+
     @property
     def waiting_bytes(self) -> int:
         """How much the client has not taken yet."""

@@ -7,12 +7,12 @@ import asyncio
 import contextlib
 import re
 from dataclasses import dataclass
-from functools import partial
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from talkwire.gateway.connection import Connection
 from talkwire.gateway.desks import Desks
+from talkwire.gateway.frames import close_frame
 from talkwire.gateway.outbox import Outbox
 from talkwire.gateway.peer import Peer, PeerLimits
 from talkwire.gateway.registry import Registry
@@ -94,6 +94,7 @@ class Gateway:
         socket = web.WebSocketResponse(
             timeout=CLOSE_WAIT_SECONDS,
             autoping=False,
+            autoclose=False,
             compress=False,
             max_msg_size=self.limits.frame_bytes,
             decode_text=False,
@@ -126,18 +127,25 @@ class Gateway:
         return socket
 
     async def _run(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+        over, closing = asyncio.Event(), list[asyncio.Task[None]]()
         self.registry.add(connection)
-        connection.close_wanted = partial(self._close, socket, connection)
+        connection.close_wanted = lambda: closing.append(
+            self.tasks.start(_say_goodbye(connection, over), "gateway: close")
+        )
         try:
-            if connection.peer.who is not None:
-                connection.following.begin()
-            await _read(socket, connection)
+            try:
+                if connection.peer.who is not None:
+                    connection.following.begin()
+                await _read(socket, connection)
+            finally:
+                over.set()
+                connection.ended()
+            if closing:
+                await asyncio.wait(closing)
+            else:
+                await socket.close(drain=False)
         finally:
             self.registry.remove(connection)
-            connection.ended()
-
-    def _close(self, socket: web.WebSocketResponse, connection: Connection) -> None:
-        self.tasks.start(_close(socket, connection), "gateway: close")
 
 
 async def _read(socket: web.WebSocketResponse, connection: Connection) -> None:
@@ -146,26 +154,33 @@ async def _read(socket: web.WebSocketResponse, connection: Connection) -> None:
         message = await socket.receive()
         kind = message.type
         if kind in _FRAMES:
+            if connection.close_code is not None:
+                continue  # too late: our goodbye was the last that this client hears
             waiting = connection.receive(message.data)
             if waiting is not None:
                 await waiting
         elif kind is WSMsgType.PING:
             connection.seen()
             connection.outbox.flush()
-            await socket.pong(message.data)
+            if connection.close_code is None:
+                await socket.pong(message.data)
         elif kind is WSMsgType.PONG:
             connection.seen()
         elif kind in _ENDS:
             return
 
 
-async def _close(socket: web.WebSocketResponse, connection: Connection) -> None:
-    """Bring about the end that somebody asked for; a client that does not take part in it is cut off."""
-    connection.outbox.flush()
-    code = connection.close_code or WSCloseCode.OK
-    with contextlib.suppress(TimeoutError, ConnectionError):
-        async with asyncio.timeout(CLOSE_WAIT_SECONDS + 1):
-            await socket.close(code=code, message=connection.close_reason.encode(), drain=False)
+async def _say_goodbye(connection: Connection, over: asyncio.Event) -> None:
+    """Say why we close and read on until the client has said it too; one that does not is cut off.
+
+    Dropping a connection while the client still sends would reset it, and what it has not read yet, answers
+    and the close code among them, would be lost. `WebSocketResponse.close` does just that when another task
+    is reading.
+    """
+    connection.outbox.end(close_frame(connection.close_code or Close.NORMAL, connection.close_reason))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_WAIT_SECONDS):
+            await over.wait()
     connection.outbox.abort()
 
 
