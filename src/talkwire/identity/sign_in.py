@@ -5,7 +5,7 @@ import msgspec
 from talkwire.accounts.errors import AccountUnknown
 from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import Database
-from talkwire.identity import store
+from talkwire.identity import rules, store
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
 from talkwire.identity.errors import CredentialsIncomplete, CredentialsWrong, SamlNotSupported
@@ -18,6 +18,9 @@ from talkwire.identity.throttle import Throttle
 from talkwire.identity.users import AgentUser
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, ParticipantId, digest_of, new_token
+
+NAMES_PER_ADDRESS = 50
+"""One address may guess at so many users at once; beyond it, it would keep others from signing in."""
 
 
 class Credentials(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,6 +73,7 @@ class SignIn:
         self._database = database
         self._clock = clock
         self._failures = Throttle(clock, limits.failures_per_minute)
+        self._failures_of_address = Throttle(clock, limits.failures_per_minute * NAMES_PER_ADDRESS)
 
     def on_revoked(self, listener: Revoked) -> None:
         """Be told the id of every session that was ended before its time, to close its sockets (4401)."""
@@ -81,10 +85,12 @@ class SignIn:
             raise SamlNotSupported
         if await self._accounts.find(account_id) is None:
             raise AccountUnknown
-        who = (credentials.username or credentials.app_key or "").casefold()[:256]
+        who = rules.login_key(credentials.username or credentials.app_key or "")[: rules.MAX_LOGIN_NAME]
+        self._failures_of_address.take(address)
         self._failures.take(account_id, who, address)  # before the wait, so that guesses side by side count
         agent = await self._check(account_id, credentials)
         self._failures.give_back(account_id, who, address)
+        self._failures_of_address.give_back(address)
         return await self._open(agent)
 
     async def refresh(self, account_id: AccountId, cookie: str, csrf: str) -> None:

@@ -17,7 +17,7 @@ from talkwire.identity.jobs import jobs
 from talkwire.identity.limits import SignInLimits
 from talkwire.identity.passwords import Passwords
 from talkwire.identity.session_store import ApiKey
-from talkwire.identity.sign_in import Credentials
+from talkwire.identity.sign_in import NAMES_PER_ADDRESS, Credentials
 from talkwire.identity.users import AgentChange
 from talkwire.kernel.ids import AccountId
 
@@ -135,6 +135,24 @@ async def test_the_eleventh_wrong_password_of_a_minute_waits_even_when_right(roo
     await rooms.sign_in.sign_in(ACCOUNT, right, "elsewhere")
     rooms.clock.advance(seconds=60)
     await rooms.sign_in.sign_in(ACCOUNT, right, "here")
+
+
+async def test_spaces_and_case_around_a_name_make_no_other_user_of_it(rooms: Rooms) -> None:
+    names = [f"{' ' * n}Agent@Brand{chr(9) * n}" for n in range(12)]
+    attempts = [rooms.sign_in.sign_in(ACCOUNT, Credentials(name, "wrong horse"), "here") for name in names]
+    refusals = await asyncio.gather(*attempts, return_exceptions=True)
+    assert [type(one) for one in refusals].count(CredentialsWrong) == 10
+
+
+async def test_one_address_cannot_guess_at_everybody(rooms: Rooms) -> None:
+    limit = SignInLimits().failures_per_minute * NAMES_PER_ADDRESS
+    for number in range(limit):  # no password: refused before anything is hashed
+        with pytest.raises(CredentialsIncomplete):
+            await rooms.sign_in.sign_in(ACCOUNT, Credentials(f"user{number}"), "here")
+    right = Credentials("agent@brand", PASSWORD)
+    with pytest.raises(TooManyAttempts):
+        await rooms.sign_in.sign_in(ACCOUNT, right, "here")
+    await rooms.sign_in.sign_in(ACCOUNT, right, "elsewhere")
 
 
 async def test_signing_in_rightly_counts_as_no_failure(rooms: Rooms) -> None:
