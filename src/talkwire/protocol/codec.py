@@ -1,6 +1,6 @@
 """Bytes to requests and answers to bytes. One decode per frame; bodies are decoded once they have a type."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,9 @@ MAX_DEPTH = 64
 
 MAX_RICH_BYTES = 128 * 1024
 """How long free-form content may be, encoded. Source: docs/protocol.md, Appendix A7."""
+
+Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that the databases can hold."""
 
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Everything msgspec raises on bytes from outside."""

@@ -16,14 +16,17 @@ Json = dict[str, Any]
 
 
 def conversation_result(view: View, dialect: Dialect, *, sees_private: bool) -> Json:
-    """The `result` of an UPSERT or DELETE. Consumers see neither private events nor the agents' note."""
+    """The `result` of an UPSERT or DELETE. Consumers see nothing that agents keep to themselves.
+
+    That is: private events, shown or counted; the note, and the topic.
+    """
     conversation = view.conversation
     log = view.logs[conversation.main.dialog_id]
     result: Json = {
         "convId": conversation.conversation_id,
         "effectiveTTR": view.effective_ttr_ms,
         "lastUpdateTime": view.last_update_ms,
-        "numberOfunreadMessages": _unread(conversation, log),
+        "numberOfunreadMessages": _unread(conversation, log, sees_private=sees_private),
         "conversationDetails": _details(conversation, dialect, sees_private=sees_private),
     }
     last = log.last_content if sees_private else log.last_public_content
@@ -32,9 +35,10 @@ def conversation_result(view: View, dialect: Dialect, *, sees_private: bool) -> 
     return result
 
 
-def _unread(conversation: Conversation, log: DialogLog) -> dict[str, int]:
+def _unread(conversation: Conversation, log: DialogLog, *, sees_private: bool) -> dict[str, int]:
+    """By participant. A consumer is shown the counts of public content only, the agents' too."""
     return {
-        p.id: log.unread(p.id, sees_private=p.role is not Role.CONSUMER)
+        p.id: log.unread(p.id, sees_private=sees_private and p.role is not Role.CONSUMER)
         for p in conversation.participants
         if p.state is ParticipantState.ACTIVE
     }
@@ -59,6 +63,8 @@ def _details(conversation: Conversation, dialect: Dialect, *, sees_private: bool
         "context": c.context,
         "conversationHandlerDetails": {"accountId": c.account_id, "skillId": c.skill_id},
     }
+    if c.topic and sees_private:
+        details["topic"] = c.topic
     return details | _optional_details(c)
 
 
@@ -76,8 +82,6 @@ def _optional_details(c: Conversation) -> Json:
         found["delay"] = {"type": c.delay.type, "tillWhen": c.delay.till_ms}
     if c.manual_ettr_ms is not None:
         found["manualETTR"] = c.manual_ettr_ms
-    if c.topic:
-        found["topic"] = c.topic
     if c.campaign is not None:
         found["campaignInfo"] = {
             "campaignId": c.campaign.campaign_id,

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from talkwire.protocol.codec import Long
+
 
 class CampaignInfo(msgspec.Struct, rename="camel"):
     campaign_id: str | int | None = None
@@ -42,7 +44,7 @@ class DialogField(msgspec.Struct, rename="camel"):
 
 class DelayField(msgspec.Struct, rename="camel"):
     type: str
-    till_when: int
+    till_when: Long
 
 
 class ConversationField(msgspec.Struct, rename="camel"):
@@ -56,13 +58,13 @@ class ConversationField(msgspec.Struct, rename="camel"):
     user_id: str | None = None
     skill: str | int | None = None
     ttr_type: str | None = None
-    value: int | None = None
-    csat_rate: int | None = None
+    value: Long | None = None
+    csat_rate: Long | None = None
     csat_resolution_confirmation: bool | None = None
     status: str | None = None
     note: str | None = None
     topic: str | None = None
-    manual_ettr: int | None = msgspec.field(default=None, name="manualETTR")
+    manual_ettr: Long | None = msgspec.field(default=None, name="manualETTR")
     delay: DelayField | None = None
 
 
@@ -87,9 +89,9 @@ class SubscribeExConversations(msgspec.Struct, rename="camel"):
     agent_ids: list[str] | str | None = None
     consumer_id: str | None = None
     brand_id: str | int | None = None
-    min_last_updated_time: int | None = None
-    max_last_updated_time: int | None = None
-    max_ettr: int | None = msgspec.field(default=None, name="maxETTR")
+    min_last_updated_time: Long | None = None
+    max_last_updated_time: Long | None = None
+    max_ettr: Long | None = msgspec.field(default=None, name="maxETTR")
 
 
 class UpdateExConversationSubscription(SubscribeExConversations, rename="camel"):

@@ -3,6 +3,7 @@
 import msgspec
 
 from talkwire.messaging.model import Event
+from talkwire.protocol.codec import Long
 
 
 class PublishEvent(msgspec.Struct, rename="camel"):
@@ -17,7 +18,7 @@ class SubscribeMessagingEvents(msgspec.Struct, rename="camel"):
 
     dialog_id: str
     conversation_id: str | None = None
-    from_seq: int | None = None
+    from_seq: Long | None = None
 
 
 class UnsubscribeMessagingEvents(msgspec.Struct, rename="camel"):
@@ -30,6 +31,6 @@ class QueryMessages(msgspec.Struct, rename="camel"):
 
     dialog_id: str
     conversation_id: str | None = None
-    from_seq: int | None = None
-    newer_than_sequence: int | None = None
-    max_quantity: int | None = None
+    from_seq: Long | None = None
+    newer_than_sequence: Long | None = None
+    max_quantity: Long | None = None
