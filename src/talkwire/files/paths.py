@@ -17,8 +17,8 @@ from talkwire.kernel.ids import AccountId, ParticipantId
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _PATH = re.compile(
-    r"/v1/AUTH_async-images/(?P<account>[A-Za-z0-9]{1,64})/"
-    rf"(?:(?P<participant>[A-Za-z0-9.\-]{{1,128}})_uuid_)?(?P<uuid>{_UUID})"
+    r"/v1/AUTH_async-images/(?P<account>[A-Za-z0-9_\-]{1,64})/"
+    rf"(?:(?P<participant>[A-Za-z0-9_.\-]{{1,128}})_uuid_)?(?P<uuid>{_UUID})"
     r"(?P<moment>_[0-9]{2}-[0-9]{2}-[0-9]{4}_[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3})?"
     r"\.(?P<type>[A-Za-z]{3,4})",
     re.ASCII,
