@@ -12,7 +12,7 @@ from talkwire.handlers.publish import fingerprint_of
 from talkwire.handlers.services import Services
 from talkwire.kernel.errors import Invalid, NotFound
 from talkwire.kernel.ids import ANY_SKILL, ParticipantId, SkillId
-from talkwire.protocol.codec import check_depth
+from talkwire.protocol.codec import check_depth, encode
 from talkwire.protocol.conversations import (
     AgentRequestConversation,
     CampaignInfo,
@@ -25,6 +25,7 @@ from talkwire.protocol.conversations import (
 
 MAX_SKILL_DIGITS = 10
 MAX_FILTER_IDS = 1_000
+MAX_CONTEXT_BYTES = 16 * 1024
 
 
 async def consumer_requests(
@@ -128,9 +129,11 @@ def _campaign(info: CampaignInfo | None) -> Campaign | None:
 
 
 def _context(call: Call, context: dict[str, Any] | None) -> dict[str, Any]:
-    """The client's context with its properties beside it, bounded."""
+    """The client's context with its properties beside it, bounded: every notification carries it."""
     kept = dict(context or {})
     check_depth(kept)
+    if len(encode(kept)) > MAX_CONTEXT_BYTES:
+        raise Invalid(f"conversationContext takes at most {MAX_CONTEXT_BYTES} bytes")
     if call.client_properties is not None:
         kept["clientProperties"] = msgspec.json.decode(call.client_properties)
     return kept

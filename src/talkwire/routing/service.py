@@ -8,7 +8,7 @@ import msgspec
 
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.conversations import participants, rules
-from talkwire.conversations.errors import ConversationNotFound, FieldInvalid, ParticipantAbsent
+from talkwire.conversations.errors import ConversationNotFound, FieldInvalid, MayNotChange, ParticipantAbsent
 from talkwire.conversations.model import Conversation, Participant, Role, Survey
 from talkwire.conversations.service import Conversations
 from talkwire.identity.model import Principal
@@ -209,6 +209,8 @@ class Routing:
         """Find out whom a change is about, before the unit of work. Raises AgentNotFound."""
         if not isinstance(change, ParticipantsChange):
             return fields.Item(change)
+        if who.is_consumer:  # before anybody is looked up: it may not learn who works here
+            raise MayNotChange(type(change).__name__)
         if not change.user_id or change.user_id in {who.id, who.old_id}:
             return fields.Item(change, Participant(id=who.id, role=change.role, old_id=who.old_id))
         agent = await self._directory.find_agent(who.account_id, change.user_id)
