@@ -1,5 +1,6 @@
 """JSON in and out over HTTP: objects read tolerantly, answers always typed, JSONP for old windows."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -10,6 +11,9 @@ from talkwire.kernel.errors import Invalid
 
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
 _MAX_CALLBACK = 128
+BODY_SECONDS = 30.0
+"""How long a small body may take; nobody holds a connection open with half of one."""
+
 PRIVATE = {"Cache-Control": "no-store"}
 
 
@@ -41,7 +45,11 @@ def script(callback: str, body: Any) -> web.Response:
 
 async def read_json(request: web.Request) -> Any:
     """The body as JSON, None when there is none. Raises Invalid."""
-    raw = await request.read()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     if not raw.strip():
         return None
     try:

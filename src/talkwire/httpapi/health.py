@@ -20,6 +20,14 @@ def routes(
     render_metrics: Callable[[], bytes],
 ) -> list[web.RouteDef]:
     """The routes of this page. `checks` names what must work before traffic is sent here."""
+    asking: asyncio.Task[dict[str, str]] | None = None
+
+    async def check_together() -> dict[str, str]:
+        """One look for all who ask at the same time: whoever floods us with questions tires no disk."""
+        nonlocal asking
+        if asking is None or asking.done():
+            asking = asyncio.create_task(_run_checks(checks))
+        return dict(await asyncio.shield(asking))
 
     async def healthz(request: web.Request) -> web.Response:
         """The process lives and its loop turns; a failure here asks for a restart."""
@@ -27,7 +35,7 @@ def routes(
 
     async def readyz(request: web.Request) -> web.Response:
         """Send traffic here, or (503) not now."""
-        results = await _run_checks(checks)
+        results = await check_together()
         if is_draining():
             results["draining"] = "yes"
         ready = all(result == "ok" for result in results.values())

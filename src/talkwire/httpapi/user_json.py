@@ -11,6 +11,7 @@ from talkwire.kernel.errors import Invalid
 from talkwire.kernel.ids import SkillId
 
 HUMAN, BOT = 1, 2
+MAX_ID_DIGITS = 9
 _FIELDS = {
     "loginName": "login_name",
     "fullName": "full_name",
@@ -104,7 +105,8 @@ def _profile_in(body: dict[str, Any], profiles: dict[str, Profile]) -> str | Non
     for one in [*_list(body.get("profileIds")), *_list(body.get("profiles")), body.get("profile")]:
         wanted = one.get("id", one.get("name")) if isinstance(one, dict) else one
         if isinstance(wanted, str):
-            return by_id.get(int(wanted), wanted) if wanted.isdecimal() else wanted.lower()
+            is_id = wanted.isdecimal() and len(wanted) <= MAX_ID_DIGITS
+            return by_id.get(int(wanted), wanted) if is_id else wanted.lower()
         if isinstance(wanted, int):
             return by_id.get(wanted, str(wanted))
     return None

@@ -67,9 +67,9 @@ class SignedRequests:
 
 
 def parameters_of(authorization: str) -> dict[str, str]:
-    """The parameters of an `OAuth` header; empty when it is none."""
+    """The parameters of an `OAuth` header; empty when it is none. Other letters come percent-encoded."""
     scheme, _, rest = authorization.strip().partition(" ")
-    if scheme.lower() != "oauth":
+    if scheme.lower() != "oauth" or not rest.isascii():
         return {}
     pairs = (part.strip().partition("=") for part in rest.split(","))
     return {unquote(name.strip()): unquote(value.strip().strip('"')) for name, _, value in pairs}

@@ -42,6 +42,7 @@ def new_token() -> str:
 def digest_of(secret: str) -> str:
     """What is stored in place of a bearer-like secret: its SHA-256 as hex.
 
-    Only for secrets with full entropy (`new_token`); passwords go through Argon2.
+    Only for secrets with full entropy (`new_token`); passwords go through Argon2. Takes what header values
+    hold that are no UTF-8, too: it is nobody's secret.
     """
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -50,7 +50,7 @@ def of_header(text: str) -> dict[str, Any]:
     """The `Client-Properties` header. COMPAT: clients send `[object Object]` and `undefined` too: ignored."""
     try:
         found = msgspec.json.decode(text)
-    except DECODE_ERRORS:
+    except (*DECODE_ERRORS, UnicodeEncodeError):  # a header that is no UTF-8
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -34,6 +34,22 @@ def told(response: web.Response) -> dict[str, object]:
     return answer
 
 
+async def test_all_who_ask_at_once_are_answered_by_one_look() -> None:
+    looks = []
+
+    async def slow() -> None:
+        looks.append(1)
+        await asyncio.sleep(0.01)
+
+    routes = health.routes({"disk": slow}, lambda: False, lambda: b"")
+    readyz = next(route.handler for route in routes if route.path == "/readyz")
+    asked = [readyz(make_mocked_request("GET", "/readyz")) for _ in range(20)]
+    assert {response.status for response in await asyncio.gather(*asked)} == {200}
+    assert len(looks) == 1
+    await readyz(make_mocked_request("GET", "/readyz"))
+    assert len(looks) == 2
+
+
 async def test_a_node_whose_parts_work_is_ready() -> None:
     response = await ask("/readyz", database=fine, files=fine)
     assert response.status == 200
