@@ -71,7 +71,11 @@ ANSWERED = {
     "a kind that is none": ('{"kind":{},"id":"7","type":"GetClock"}', 400, "7"),
     "a deep body where none is read": (request("ms.Nothing", DEEP), None, None),
     "a deep body": (request("userprofile.SetUserProfile", f'{{"claims":{DEEP}}}'), 400, None),
-    "a deep context": (request("cm.ConsumerRequestConversation", f'{{"conversationContext":{DEEP}}}'), 400, None),
+    "a deep context": (
+        request("cm.ConsumerRequestConversation", f'{{"conversationContext":{DEEP}}}'),
+        400,
+        None,
+    ),
     "deep headers": ('{"id":"7","type":"InitConnection","headers":[' + DEEP + "]}", None, None),
     "arrays a thousand deep": ("[" * 1_000, 400, ""),
     "a million brackets": ("[" * 1_000_000, 400, ""),
@@ -166,7 +170,12 @@ async def test_a_binary_frame_with_a_request_is_answered_like_a_text_frame(raw: 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "data",
-    [b"\xf1\x80" + bytes(4), b"\x83\x80" + bytes(4), b"\x81\xff" + b"\xff" * 8 + bytes(4), b"\x00\x80" + bytes(4)],
+    [
+        b"\xf1\x80" + bytes(4),
+        b"\x83\x80" + bytes(4),
+        b"\x81\xff" + b"\xff" * 8 + bytes(4),
+        b"\x00\x80" + bytes(4),
+    ],
     ids=["reserved bits", "reserved opcode", "a length beyond all bounds", "continuation of nothing"],
 )
 async def test_what_is_no_web_socket_ends_the_socket(raw: Raw, data: bytes) -> None:
@@ -179,7 +188,7 @@ async def test_a_client_that_goes_without_a_word_is_forgotten(stage: Stage, raw:
     before = len(stage.node.registry)
     raw.writer.transport.abort()
     async with asyncio.timeout(8):
-        while len(stage.node.registry) >= before:
+        while len(stage.node.registry) >= before:  # noqa: ASYNC110 -- the server's part ends by itself
             await asyncio.sleep(0.01)
 
 
