@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from fault.wire import Json
@@ -10,32 +11,43 @@ from fault.wire import Json
 V = TypeVar("V")
 
 
+class Heard(Enum):
+    """What somebody was told of what they asked for."""
+
+    NOTHING = 0
+    YES = 1
+    NO = 2
+
+
 class Register(Generic[V]):
     """One value that one client sets again and again. After a crash it is the last one acknowledged, or
     one that was asked for since and never answered."""
 
     def __init__(self, first: V) -> None:
-        self._asked: list[tuple[V, bool]] = [(first, True)]
+        self._asked: list[tuple[V, Heard]] = [(first, Heard.YES)]
 
     def ask(self, value: V) -> int:
-        self._asked.append((value, False))
+        self._asked.append((value, Heard.NOTHING))
         return len(self._asked) - 1
 
     def acknowledge(self, number: int) -> None:
-        self._asked[number] = (self._asked[number][0], True)
+        self._asked[number] = (self._asked[number][0], Heard.YES)
 
     def refuse(self, number: int) -> None:
-        self._asked[number] = (self._asked[number - 1][0], False)
+        self._asked[number] = (self._asked[number][0], Heard.NO)
+
+    def doubt_refusals(self) -> None:
+        self._asked = [(v, Heard.NOTHING if heard is Heard.NO else heard) for v, heard in self._asked]
 
     @property
     def possible(self) -> list[V]:
-        last = max(number for number, (_, sure) in enumerate(self._asked) if sure)
-        return [value for value, _ in self._asked[last:]]
+        last = max(number for number, (_, heard) in enumerate(self._asked) if heard is Heard.YES)
+        return [value for value, heard in self._asked[last:] if heard is not Heard.NO]
 
     @property
     def latest(self) -> V:
         """The value if all that was asked for was done."""
-        return self._asked[-1][0]
+        return self.possible[-1]
 
 
 @dataclass
@@ -92,8 +104,6 @@ class Talk:
     note: Register[str] = field(default_factory=lambda: Register(""))
     agent: Register[str] = field(default_factory=lambda: Register(""))
     """Who is assigned."""
-    transfer: Register[str] = field(default_factory=lambda: Register(""))
-    """The note that came with a transfer to the skill nobody has, in one transaction with it."""
 
 
 @dataclass
@@ -111,6 +121,19 @@ class Round:
     @property
     def known_talks(self) -> list[Talk]:
         return [talk for talk in self.talks if talk.id]
+
+    def doubt_refusals(self) -> None:
+        """After a disk has failed, a refusal says less: an fsync that failed may have left what it was for."""
+        for publish in self.publishes:
+            if publish.code is not None and publish.code >= 500:
+                publish.code = None
+        for talk in self.talks:
+            talk.is_refused = False
+            for register in (talk.note, talk.agent):
+                register.doubt_refusals()
+            talk.is_closed.doubt_refusals()
+        for names in self.profiles.values():
+            names.doubt_refusals()
 
     def acknowledged(self) -> int:
         return sum(publish.is_acknowledged for publish in self.publishes)

@@ -42,6 +42,7 @@ class Scene:
     may_fail: bool = False
     """Whether something behind the server fails: then it may refuse, and people try anew."""
     is_over: bool = False
+    refusals: int = 0
     sockets: list[Socket] = field(default_factory=list)
 
     def token(self) -> str:
@@ -272,7 +273,8 @@ async def _until_over(scene: Scene, shift: Callable[[], Awaitable[None]]) -> Non
     while not scene.is_over:
         try:
             await shift()
-        except (Gone, Refused):
+        except (Gone, Refused) as error:
+            scene.refusals += isinstance(error, Refused)
             if not (scene.may_fail or _has_ended(scene)):
                 raise
             await asyncio.sleep(0.1)

@@ -110,12 +110,38 @@ class House:
                 return scene.round.acknowledged() > seen + 50 or shift.done()
 
             await until(goes_on)
-            scene.is_over = True
-            for socket in scene.sockets:
-                await socket.close()
-            async with asyncio.timeout(30):
-                await shift
+            await self._end_load(scene, shift)
         return scene.round
+
+    async def load_until_broken(self, live: Live, break_: Callable[[], None]) -> Round:
+        """A round's load, a pause, and more of it into something that is broken: everybody is refused.
+
+        The pause is for the sake of the kernel: an fdatasync that runs while a file system fails may lie.
+        """
+        async with line_to(live) as line:
+            scene = self.new_scene(line)
+            shift = asyncio.create_task(work_until_over(scene, self.employees[1:], CONSUMERS))
+            await asyncio.sleep(self.rng.uniform(0.3, 0.7))
+            await self._end_load(scene, shift)
+            break_()
+            scene.is_over, scene.may_fail = False, True
+            shift = asyncio.create_task(work_until_over(scene, self.employees[1:], CONSUMERS))
+
+            async def all_are_refused() -> bool:
+                return scene.refusals >= len(self.employees) + CONSUMERS
+
+            await until(all_are_refused)
+            await self._end_load(scene, shift)
+        return scene.round
+
+    async def _end_load(self, scene: Scene, shift: "asyncio.Task[None]") -> None:
+        scene.is_over = True
+        async with asyncio.timeout(30):
+            while not shift.done():
+                for socket in tuple(scene.sockets):  # somebody may just be opening another
+                    await socket.close()
+                await asyncio.wait([shift], timeout=0.1)
+        await shift
 
     def new_scene(self, line: Line) -> Scene:
         self.rounds.append(Round(len(self.rounds)))
@@ -167,11 +193,12 @@ class House:
 
 @asynccontextmanager
 async def open_house(house: House) -> AsyncIterator[Live]:
-    """The first start of a house, with everybody signed in."""
+    """The house's server; at its first start everybody is signed in."""
     live = await house.start()
     try:
-        async with line_to(live) as line:
-            await house.hire(line)
+        if not house.employees:
+            async with line_to(live) as line:
+                await house.hire(line)
         yield live
     finally:
         await end(live)

@@ -32,7 +32,11 @@ class ChangedTooOften(Conflict):
 
 
 class NotStored(Unavailable):
-    """The log could not take the event; nothing was published."""
+    """The log could not take the event.
+
+    When an fsync failed, a crash may leave it there all the same: sent again with its idempotency key it is
+    there once.
+    """
 
 
 class SubscriptionNotFound(NotFound):

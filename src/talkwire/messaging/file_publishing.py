@@ -95,4 +95,4 @@ def _check(outcome: Outcome) -> None:
     if outcome is Outcome.KEY_REUSED:
         raise IdempotencyKeyReused("This idempotency key was used for another request")
     if outcome is Outcome.UNAVAILABLE:
-        raise NotStored("The log cannot be written now; nothing was published")
+        raise NotStored("The log cannot be written now; try again")

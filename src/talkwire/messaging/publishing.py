@@ -262,5 +262,5 @@ class Publishing:
 _REFUSALS: dict[Outcome, TalkwireError] = {
     Outcome.STALE: ChangedTooOften("The conversation changed meanwhile; try again"),
     Outcome.KEY_REUSED: IdempotencyKeyReused("This idempotency key was used for another request"),
-    Outcome.UNAVAILABLE: NotStored("The log cannot be written now; nothing was published"),
+    Outcome.UNAVAILABLE: NotStored("The log cannot be written now; try again"),
 }
