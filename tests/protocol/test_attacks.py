@@ -157,6 +157,19 @@ async def test_half_a_body_does_not_hold_its_connection_for_ever(
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 99\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\nno chunk"]
+)
+async def test_a_body_that_breaks_off_is_no_bug_of_ours(stage: Stage, cast: Cast, rest: bytes) -> None:
+    host, port = stage.address.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"POST /api/account/{cast.account}/login HTTP/1.1\r\nHost: x\r\n".encode() + rest)
+    await writer.drain()
+    await (await cast.connect("consumer")).settled()  # it was taken up
+    writer.transport.abort()
+    await (await cast.connect("consumer")).settled()  # its end was noticed; `stage` counts incidents
+
+
 async def test_an_account_whose_id_is_no_number_shares_files_too(stage: Stage) -> None:
     account = AccountId("my-brand_2")
     await stage.node.accounts.create(account)

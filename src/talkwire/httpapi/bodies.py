@@ -50,6 +50,8 @@ async def read_json(request: web.Request) -> Any:
             raw = await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, ConnectionError):  # broken off, or no chunks: seldom heard by anybody
+        raise Invalid("The body is incomplete") from None
     if not raw.strip():
         return None
     try:

@@ -11,6 +11,7 @@ import sys
 from typing import Any, Literal, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
@@ -117,3 +118,9 @@ def _capture_standard_loggers(level: int, shared: list[Processor], renderer: Pro
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))  # libraries are heard when something is wrong
+    logging.getLogger("aiohttp.server").filters[:] = [_is_our_concern]
+
+
+def _is_our_concern(record: logging.LogRecord) -> bool:
+    """Bytes that are no HTTP are answered with 400; a trace of each would be the sender's way to fill our disk."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)

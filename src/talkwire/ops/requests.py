@@ -59,7 +59,10 @@ def proxy_middleware(trusted: tuple[Network, ...]) -> Middleware:
 
 def route_of(request: web.BaseRequest) -> str:
     """The pattern that matched, never the path: paths hold ids and tokens."""
-    match: Any = getattr(request, "match_info", None)
+    try:
+        match: Any = getattr(request, "match_info", None)
+    except AssertionError:  # aiohttp could not read the request, and looked for no route
+        return "unmatched"
     resource = match.route.resource if match is not None else None
     return resource.canonical if resource is not None else "unmatched"
 

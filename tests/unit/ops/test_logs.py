@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
 from talkwire.ops.logs import configure_logs, new_incident_id, redact, redact_text
 
@@ -52,6 +53,16 @@ def said() -> Iterator[io.StringIO]:
 @pytest.mark.parametrize(("text", "secret"), SECRETS)
 def test_a_text_loses_its_secret(text: str, secret: str) -> None:
     assert secret not in redact_text(text)
+
+
+def test_bytes_that_are_no_http_leave_no_trace_but_bugs_do(said: io.StringIO) -> None:
+    for error in (BadHttpMessage("noise"), ValueError("bug")):
+        try:
+            raise error
+        except Exception:
+            logging.getLogger("aiohttp.server").exception("Error handling request")
+    assert "bug" in said.getvalue()
+    assert "noise" not in said.getvalue()
 
 
 @pytest.mark.parametrize("unit", ["a.", "a-", "eyJ", "token ", "://a:", "jwt  "])
