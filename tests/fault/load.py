@@ -198,9 +198,10 @@ class AgentAtWork(Person):
             await self.socket.ask("GetClock")  # and hear that the server is gone
             return
         talk = self.scene.talk(ring["convId"])
-        if talk is None:  # its consumer has not read the answer yet
+        if talk is None:  # its consumer has not read the answer yet, or never will
             self._rings.put_nowait(ring)
             await asyncio.sleep(0.001)
+            await self.socket.ask("GetClock")
             return
         number = talk.agent.ask(self.me)
         body = {"ringId": ring["ringId"], "ringState": "ACCEPTED"}
