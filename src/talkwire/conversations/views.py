@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from talkwire.conversations.model import Conversation, Dialog, ParticipantState, State
+from talkwire.conversations.model import Conversation, Dialog, ParticipantState, Role, State
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId
+
+_READER = Role.READER.value
 
 RECENT_CONTENTS = 500
 """How far back unread counters count; beyond it they stop growing."""
@@ -77,8 +79,9 @@ class View:
         self.dialogs = {dialog.dialog_id: dialog for dialog in conversation.dialogs}
         self.roles = {}
         for participant in conversation.participants:
-            if participant.state is ParticipantState.ACTIVE:
-                self.roles.setdefault(participant.id, participant.role.value)
+            is_heard = self.roles.get(participant.id, _READER) != _READER  # a reader who is more may speak
+            if participant.state is ParticipantState.ACTIVE and not is_heard:
+                self.roles[participant.id] = participant.role.value
 
     @property
     def effective_ttr_ms(self) -> int:

@@ -1,0 +1,109 @@
+"""Bytes to requests and answers to bytes. Source: docs/protocol.md 4.2."""
+
+import msgspec
+import pytest
+
+from talkwire.protocol import codec
+from talkwire.protocol.conversations import (
+    ConversationField,
+    SubscribeExConversations,
+    UpdateConversationField,
+)
+from talkwire.protocol.envelope import NOTHING
+from talkwire.protocol.errors import BadFrame
+from talkwire.protocol.files import GenerateUrlForUploadFile
+from talkwire.protocol.messaging import PublishEvent, QueryMessages
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [
+        ('"1"', "1"), ("1", "1"), ('"1,"', "1,"), ("null", ""), ('""', ""), ("1.5", "1.5"), ("-3", "-3"),
+        ("12345678901234567890123", "12345678901234567890123"), ('"ü\\""', 'ü"'),
+    ],
+)  # fmt: skip
+def test_an_id_is_echoed_as_text(sent: str, echoed: str) -> None:
+    assert codec.decode_request(f'{{"id":{sent},"type":"GetClock"}}'.encode()).text_id == echoed
+
+
+def test_of_two_members_the_last_counts() -> None:
+    request = codec.decode_request(b'{"type":"a","id":1,"type":"b","id":2}')
+    assert (request.type, request.text_id) == ("b", "2")
+
+
+@pytest.mark.parametrize(
+    ("frame", "request_id"),
+    [
+        (b"", ""), (b"[]", ""), (b'{"id":"7"}', "7"), (b'{"id":7,"type":{}}', "7"), (b'{"id":"7","type":"\xff"}', "7"),
+        (b'{"id":{},"type":"x"}', ""), (b'{"type":7}', ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_refused_under_its_id(frame: bytes, request_id: str) -> None:
+    with pytest.raises(BadFrame) as refusal:
+        codec.decode_request(frame)
+    assert refusal.value.request_id == request_id
+
+
+@pytest.mark.parametrize("raw", [NOTHING, msgspec.Raw(b"null"), msgspec.Raw(b"{}"), msgspec.Raw(b" {} ")])
+def test_no_body_null_and_an_empty_body_are_the_same(raw: msgspec.Raw) -> None:
+    assert codec.decode_body(raw, SubscribeExConversations) == SubscribeExConversations()
+
+
+def test_numbers_may_come_as_text() -> None:
+    assert codec.decode_body(msgspec.Raw(b'{"fileSize":"1000"}'), GenerateUrlForUploadFile).file_size == 1000
+    assert codec.decode_body(msgspec.Raw(b'{"dialogId":"x","fromSeq":"7"}'), QueryMessages).from_seq == 7
+
+
+def test_a_list_of_one_may_come_as_its_bare_element() -> None:
+    bare = codec.decode_body(
+        msgspec.Raw(b'{"conversationId":"c","conversationField":{"field":"Note","note":"x"}}'),
+        UpdateConversationField,
+    )
+    listed = codec.decode_body(
+        msgspec.Raw(b'{"conversationId":"c","conversationField":[{"field":"Note","note":"x"}]}'),
+        UpdateConversationField,
+    )
+    assert bare.fields == listed.fields == [ConversationField(field="Note", note="x")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[]",
+        b"7",
+        b'{"dialogId":7,"event":{"type":"Nothing"}}',
+        b'{"event":{"type":"ContentEvent"}}',
+        b"{",
+        b'{"a":"\xff"}',
+    ],
+)
+def test_a_body_of_another_kind_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadFrame):
+        codec.decode_body(msgspec.Raw(raw), PublishEvent)
+
+
+def test_a_body_too_deep_to_read_is_refused() -> None:
+    with pytest.raises(BadFrame):
+        codec.decode_body(msgspec.Raw(b'{"x":' * 100_000 + b"1" + b"}" * 100_000), PublishEvent)
+
+
+def nested(depth: int) -> object:
+    value: object = "leaf"
+    for level in range(depth):
+        value = [value] if level % 2 else {"k": value}
+    return value
+
+
+def test_free_form_content_may_be_as_deep_as_the_limit() -> None:
+    codec.check_depth(nested(codec.MAX_DEPTH - 1))
+    codec.check_depth("leaf")
+    with pytest.raises(BadFrame):
+        codec.check_depth(nested(codec.MAX_DEPTH))
+
+
+def test_our_json_is_compact_and_begins_with_kind() -> None:
+    assert codec.encode_response("1", 200, "T", {"a": 1}) == (
+        b'{"kind":"resp","reqId":"1","code":200,"type":"T","body":{"a":1}}'
+    )
+    assert codec.encode_response("", 202, "T") == b'{"kind":"resp","reqId":"","code":202,"type":"T"}'
+    assert codec.encode_notification("N", {}) == b'{"kind":"notification","type":"N","body":{}}'
