@@ -1,6 +1,6 @@
 """Puts a node together. The only place that knows the adapters."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -113,6 +113,18 @@ class Node:
         await self.database.close()
 
 
+@dataclass(frozen=True)
+class _Base:
+    """What every part of a node stands on."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    metrics: Metrics
+    incidents: IncidentLog
+    tasks: Tasks
+
+
 async def assemble(settings: Settings, clock: Clock) -> Node:
     """A node that is ready to be served. Raises SchemaTooNew, DatabaseInUse, Unavailable."""
     metrics = Metrics()
@@ -121,7 +133,7 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
     database = await open_database(settings)
     try:
         await database.migrate()
-        return await _assemble(settings, clock, metrics, incidents, tasks, database)
+        return await _assemble(_Base(settings, clock, database, metrics, incidents, tasks))
     except BaseException:
         await database.close()
         raise
@@ -139,52 +151,48 @@ async def open_database(settings: Settings) -> Database:
     return await SqliteDatabase.open(settings.storage.data_path / "talkwire.db")
 
 
-async def _assemble(
-    settings: Settings,
-    clock: Clock,
-    metrics: Metrics,
-    incidents: IncidentLog,
-    tasks: Tasks,
-    database: Database,
-) -> Node:
-    identity = _identity(settings, clock, database)
+async def _assemble(base: _Base) -> Node:
+    settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
+    identity = _identity(base)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
     survey_app = _survey_app(identity.accounts)
     routing = Routing(database, clock, conversations, identity.agents, survey_app, _timing(settings))
     identity.agents.on_change(lambda changed: routing.look_again(changed.account_id))
     file_store = await LocalDisk.open(settings.storage.data_path / "files")
     files = Files(database, file_store, identity.accounts, conversations, clock, _file_limits(settings))
-    services = _messaging(settings, clock, database, tasks, identity, conversations, routing, files)
-    registry = Registry(
-        clock,
-        identity.sign_in,
-        tasks,
-        metrics,
-        idle_seconds=settings.sockets.idle_seconds,
-        init_seconds=settings.sockets.first_frame_seconds,
-    )
+    services = _messaging(base, identity, routing, files, conversations)
+    registry = _registry(base, identity.sign_in)
     skills = Skills(database, clock)
-    app = _application(
-        settings,
-        clock,
-        _checks(database, file_store),
-        services,
-        identity,
-        skills,
-        registry,
-        metrics,
-        incidents,
-        tasks,
+    app = _application(base, identity, services, skills, registry)
+    app.add_routes(
+        health.routes(_checks(database, file_store), lambda: registry.is_draining, base.metrics.render)
     )
-    identity.sign_in.on_revoked(registry.session_ended)
-    database.on_commit(metrics.batch_committed)
-    metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
-    worker = Worker(_jobs(settings, clock, database, identity), metrics.job_ran)
+    _count(base, conversations)
+    worker = Worker(_jobs(base, identity), base.metrics.job_ran)
     await routing.start()
     tasks.start(routing.run(), "routing")
     tasks.start(registry.sweep_forever(), "gateway: sweep")
     worker.start()
-    return Node(app, metrics, services, skills, registry, database, file_store, tasks, worker, settings)
+    return Node(app, base.metrics, services, skills, registry, database, file_store, tasks, worker, settings)
+
+
+def _registry(base: _Base, sign_in_door: SignIn) -> Registry:
+    sockets = base.settings.sockets
+    registry = Registry(
+        base.clock,
+        sign_in_door,
+        base.tasks,
+        base.metrics,
+        idle_seconds=sockets.idle_seconds,
+        init_seconds=sockets.first_frame_seconds,
+    )
+    sign_in_door.on_revoked(registry.session_ended)
+    return registry
+
+
+def _count(base: _Base, conversations: Conversations) -> None:
+    base.database.on_commit(base.metrics.batch_committed)
+    base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
 
 
 def _survey_app(accounts: Accounts) -> Callable[[AccountId], Awaitable[str]]:
@@ -213,7 +221,8 @@ class _Identity:
     signing_keys: SigningKeys
 
 
-def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity:
+def _identity(base: _Base) -> _Identity:
+    settings, clock, database = base.settings, base.clock, base.database
     numbers = settings.identity
     accounts = Accounts(database, clock)
     passwords = Passwords()
@@ -238,16 +247,10 @@ def _identity(settings: Settings, clock: Clock, database: Database) -> _Identity
     return _Identity(accounts, agents, door, consumers_of, sessions, api_keys, brand_keys, signing_keys)
 
 
-def _messaging(  # noqa: PLR0913 -- wires everything once
-    settings: Settings,
-    clock: Clock,
-    database: Database,
-    tasks: Tasks,
-    identity: _Identity,
-    conversations: Conversations,
-    routing: Routing,
-    files: Files,
+def _messaging(
+    base: _Base, identity: _Identity, routing: Routing, files: Files, conversations: Conversations
 ) -> Services:
+    settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
     hub = Hub()
     feeds = Feeds(conversations, tasks, clock)
     presence = Presence(hub, conversations.views, clock, settings.messages.composing_seconds)
@@ -293,18 +296,10 @@ def _file_limits(settings: Settings) -> FileLimits:
     )
 
 
-def _application(  # noqa: PLR0913 -- wires everything once
-    settings: Settings,
-    clock: Clock,
-    checks: Mapping[str, health.Check],
-    services: Services,
-    identity: _Identity,
-    skills: Skills,
-    registry: Registry,
-    metrics: Metrics,
-    incidents: IncidentLog,
-    tasks: Tasks,
+def _application(
+    base: _Base, identity: _Identity, services: Services, skills: Skills, registry: Registry
 ) -> web.Application:
+    settings, clock, incidents = base.settings, base.clock, base.incidents
     app = web.Application(
         middlewares=[cors_middleware, error_middleware(incidents)],
         client_max_size=settings.listen.http_body_bytes,
@@ -320,7 +315,7 @@ def _application(  # noqa: PLR0913 -- wires everything once
         Dispatch(services, incidents),
         desks,
         registry,
-        tasks,
+        base.tasks,
         SocketLimits(sockets.frame_bytes, sockets.outbox_bytes),
         PeerLimits(sockets.requests_per_second, sockets.requests_burst),
     )
@@ -335,7 +330,6 @@ def _application(  # noqa: PLR0913 -- wires everything once
     app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(storage.routes(services.files.storage))
-    app.add_routes(health.routes(checks, lambda: registry.is_draining, metrics.render))
     return app
 
 
@@ -353,9 +347,9 @@ def _checks(database: Database, file_store: FileStore) -> dict[str, health.Check
     return {"database": database_answers, "files": files_are_writable}
 
 
-def _jobs(settings: Settings, clock: Clock, database: Database, identity: _Identity) -> list[Job]:
+def _jobs(base: _Base, identity: _Identity) -> list[Job]:
     return [
         *identity_jobs(identity.accounts, identity.sessions),
-        *routing_jobs(database, clock),
-        *messaging_jobs(database, clock, settings.messages.idempotency_key_seconds),
+        *routing_jobs(base.database, base.clock),
+        *messaging_jobs(base.database, base.clock, base.settings.messages.idempotency_key_seconds),
     ]
