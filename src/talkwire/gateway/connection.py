@@ -1,6 +1,7 @@
 """One live socket: takes requests in order, answers in order, and is told what it follows."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,7 +14,7 @@ from talkwire.files.model import HostedFileMessage
 from talkwire.gateway.desks import Desks
 from talkwire.gateway.following import Following
 from talkwire.gateway.frames import event_frame, text_frame
-from talkwire.gateway.outbox import Outbox
+from talkwire.gateway.outbox import LARGE_BYTES, Outbox
 from talkwire.gateway.peer import Connect, Peer, Perform, Refuse, Step, header_items
 from talkwire.handlers.call import Call
 from talkwire.handlers.dispatch import Dispatch
@@ -38,6 +39,7 @@ PUBLISH = BY_SPELLING["ms.PublishEvent"]
 IDEMPOTENCY_KEY = ".talkwire.IdempotencyKey"
 MAX_UNANSWERED = 1_000
 MAX_FILES_WAITING = 32
+LOOK_SECONDS = 0.005
 
 
 class _Slot:
@@ -75,6 +77,7 @@ class Connection:
         "close_reason",
         "close_wanted",
         "following",
+        "is_busy",
         "kept_alive_ms",
         "last_seen_ms",
         "opened_at_ms",
@@ -104,6 +107,7 @@ class Connection:
         self.close_code: int | None = None  # set when we ask for the end
         self.close_reason = ""
         self.close_wanted: Callable[[], object] | None = None  # brings it about; set by `socket.py`
+        self.is_busy = False  # with a request that the next waits for; set by `socket.py`
         self._services = services
         self._dispatch = dispatch
         self._tasks = tasks
@@ -140,7 +144,7 @@ class Connection:
                 except TalkwireError as error:
                     self._send(self.peer.refusal(request.text_id, error))
                     return
-                self._send(await self._dispatch.perform(call, request, request_type))
+                await self._send_answer(await self._dispatch.perform(call, request, request_type))
             case Connect():
                 await self._connect(step)
 
@@ -328,13 +332,37 @@ class Connection:
         self.last_seen_ms = self._services.clock.now_ms()
 
     async def drained(self) -> None:
-        """Wait until the client has taken what was sent."""
+        """Wait until the client has taken what was sent, or is gone."""
         self.outbox.flush()
-        await self._stream.drain()
+        if self.outbox.waiting_bytes:
+            # all who wait share one future: who is cancelled must not cancel it for the others
+            await asyncio.shield(self._drain())
+
+    async def _drain(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._stream.drain()
+
+    async def answered_all(self) -> None:
+        """Wait until everything taken so far is answered, as far as answers can still be sent."""
+        while self._owes and not self.outbox.is_over:  # noqa: ASYNC110 -- once per socket; an event would cost each answer
+            await asyncio.sleep(LOOK_SECONDS)
+
+    @property
+    def _owes(self) -> bool:
+        return self.is_busy or bool(self._unanswered) or self._files_waiting > 0
 
     @property
     def is_mobile(self) -> bool:
         return self.properties.get("integration") == properties_of.MOBILE
+
+    async def _send_answer(self, payload: bytes) -> None:
+        """A large one is taken by the client before its next request is."""
+        if len(payload) < LARGE_BYTES:
+            self._send(payload)
+        else:
+            self.outbox.put_large(text_frame(payload))
+            await self.drained()
+            self.outbox.caught_up()
 
     def _send(self, payload: bytes) -> None:
         self.outbox.put(text_frame(payload))

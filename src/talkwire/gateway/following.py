@@ -5,7 +5,7 @@ from typing import Protocol
 
 from talkwire.conversations.model import ConversationQuery
 from talkwire.gateway.desks import Desks
-from talkwire.gateway.outbox import Outbox
+from talkwire.gateway.outbox import LARGE_BYTES, Outbox
 from talkwire.gateway.peer import Peer
 from talkwire.gateway.told import (
     agent_state_frame,
@@ -16,12 +16,13 @@ from talkwire.gateway.told import (
 )
 from talkwire.handlers.services import Services
 from talkwire.identity.model import Principal
-from talkwire.kernel.errors import TooMany
+from talkwire.kernel.errors import TooMany, Unavailable
 from talkwire.kernel.ids import ParticipantId, new_uuid
 from talkwire.kernel.tasks import Tasks
 from talkwire.messaging.catching_up import EventSubscription
 from talkwire.messaging.feeds import ChangeType, ConversationChange, Feed
 from talkwire.messaging.logged import LoggedEvent
+from talkwire.protocol.status import Close
 from talkwire.routing.model import AgentState, RingView
 
 MAX_SUBSCRIPTIONS = 1_000
@@ -42,6 +43,8 @@ class Socket(Protocol):
 
     async def drained(self) -> None: ...
 
+    def close(self, code: int, reason: str = "") -> None: ...
+
 
 class Following:
     """Implements `handlers.call.Connection`; is a listener of the hub and of feeds."""
@@ -56,6 +59,7 @@ class Following:
         "_socket",
         "_state_subscriptions",
         "_tasks",
+        "_turn",
         "tell",
     )
 
@@ -70,6 +74,7 @@ class Following:
         self._ring_subscriptions: list[str] = []
         self._state_subscriptions: dict[str, str] = {}
         self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._turn: asyncio.Lock | None = None
 
     @property
     def who(self) -> Principal:
@@ -118,7 +123,13 @@ class Following:
         self._catching_up[dialog_id] = self._tasks.start(self._catch_up(subscription), "gateway: catch up")
 
     async def _catch_up(self, subscription: EventSubscription) -> None:
-        await subscription.catch_up(self._services.log)
+        try:
+            await subscription.catch_up(self._services.log)
+        except Exception as error:
+            self.fall_behind()
+            if not isinstance(error, Unavailable):
+                raise
+            return
         self._catching_up.pop(subscription.dialog_id, None)
         if self.who.is_consumer:
             self._services.presence.returned(self.who, subscription.dialog_id)
@@ -139,8 +150,18 @@ class Following:
         for frame in replay_frame(dialog_id, events, is_v3=self._socket.peer.dialect.is_v3):
             self._socket.outbox.put(frame)
 
+    @property
+    def turn(self) -> asyncio.Lock:
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        return self._turn
+
     async def drained(self) -> None:
         await self._socket.drained()
+
+    def fall_behind(self) -> None:
+        """A subscription would miss something: the client comes back, and reads on from where it was."""
+        self._socket.close(Close.TRY_AGAIN_LATER, "cannot be told")
 
     # --- conversations
 
@@ -168,7 +189,10 @@ class Following:
         frame = conversations_frame(
             feed.subscription_id, changes, dialect, sees_private=not self.who.is_consumer
         )
-        self._socket.outbox.put(frame)
+        if len(frame) < LARGE_BYTES:
+            self._socket.outbox.put(frame)
+        else:
+            self._socket.outbox.put_large(frame)
 
     # --- routing
 

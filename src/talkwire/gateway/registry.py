@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Protocol
 
 from talkwire.gateway.connection import Connection
+from talkwire.gateway.outbox import OVERRUN
 from talkwire.identity.model import Principal
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import Clock
@@ -15,6 +16,7 @@ from talkwire.protocol.status import Close
 
 SWEEP_SECONDS = 2.0
 SWEEP_SLICE = 500
+STOPPING = "server stops"
 KEEP_ALIVE_MS = 60_000
 """A socket in use counts as use of its agent's sign-in this often."""
 
@@ -66,7 +68,7 @@ class Registry:
         self._one_left.set()
         code = connection.close_code or Close.NORMAL
         self._counts.socket_closed(connection.peer.role, code)
-        if code == Close.TRY_AGAIN_LATER:
+        if connection.close_reason == OVERRUN:
             self._counts.outbox_overran()
         who = connection.peer.who
         if who is not None and who.session_id:
@@ -116,7 +118,7 @@ class Registry:
         """Close everybody with 1001 and wait until they are gone, or the time is up."""
         self.is_draining = True
         for number, connection in enumerate(tuple(self._connections)):
-            connection.close(Close.GOING_AWAY, "server stops")
+            connection.close(Close.GOING_AWAY, STOPPING)
             if number % SWEEP_SLICE == 0:
                 await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):

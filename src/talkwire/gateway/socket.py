@@ -13,9 +13,9 @@ from aiohttp import WSMsgType, web
 from talkwire.gateway.connection import Connection
 from talkwire.gateway.desks import Desks
 from talkwire.gateway.frames import close_frame
-from talkwire.gateway.outbox import Outbox
+from talkwire.gateway.outbox import OVERRUN, Outbox
 from talkwire.gateway.peer import Peer, PeerLimits
-from talkwire.gateway.registry import Registry
+from talkwire.gateway.registry import STOPPING, Registry
 from talkwire.handlers.dispatch import Dispatch
 from talkwire.handlers.services import Services
 from talkwire.identity.model import Principal
@@ -29,6 +29,9 @@ from talkwire.protocol.errors import BadFrame
 from talkwire.protocol.status import Close
 
 CLOSE_WAIT_SECONDS = 2.0
+ANSWER_WAIT_SECONDS = 1.0
+"""How long a goodbye waits for the answers to what was taken before it."""
+
 _SCHEME = re.compile(r"^(?:jwt|bearer)\s*", re.IGNORECASE)  # no token of ours begins so
 _FRAMES = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
@@ -108,7 +111,7 @@ class Gateway:
             transport,
             asyncio.get_running_loop(),
             self.limits.outbox_bytes,
-            lambda: holder[0].close(Close.TRY_AGAIN_LATER, "outbox full"),
+            lambda: holder[0].close(Close.TRY_AGAIN_LATER, OVERRUN),
         )
         connection = Connection(
             account_id,
@@ -132,6 +135,8 @@ class Gateway:
         connection.close_wanted = lambda: closing.append(
             self.tasks.start(_say_goodbye(connection, over), "gateway: close")
         )
+        if self.registry.is_draining:  # it came in while the others were sent away
+            connection.close(Close.GOING_AWAY, STOPPING)
         try:
             try:
                 if connection.peer.who is not None:
@@ -158,7 +163,9 @@ async def _read(socket: web.WebSocketResponse, connection: Connection) -> None:
                 continue  # too late: our goodbye was the last that this client hears
             waiting = connection.receive(message.data)
             if waiting is not None:
+                connection.is_busy = True
                 await waiting
+                connection.is_busy = False
         elif kind is WSMsgType.PING:
             connection.seen()
             connection.outbox.flush()
@@ -175,8 +182,12 @@ async def _say_goodbye(connection: Connection, over: asyncio.Event) -> None:
 
     Dropping a connection while the client still sends would reset it, and what it has not read yet, answers
     and the close code among them, would be lost. `WebSocketResponse.close` does just that when another task
-    is reading.
+    is reading. Nothing more is taken, and what was taken is answered first: it may be on disk already, and who
+    hears of no answer sends it again.
     """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ANSWER_WAIT_SECONDS):
+            await connection.answered_all()
     connection.outbox.end(close_frame(connection.close_code or Close.NORMAL, connection.close_reason))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_WAIT_SECONDS):

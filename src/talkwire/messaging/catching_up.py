@@ -21,6 +21,9 @@ SLICE = 100
 """Rows read at once, so that nobody holds the loop for long."""
 
 PER_NOTIFICATION = 500
+NOTIFICATION_BYTES = 512 * 1024
+"""A replay goes out in parts, each when the former was taken: no past is too long for a client that reads."""
+
 MAX_QUERY = 1000
 
 
@@ -76,6 +79,11 @@ class EventSink(Protocol):
     @property
     def tell(self) -> Callable[[LoggedEvent], None]: ...
 
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held by whoever sends much: one after another, each when the former's was taken."""
+        ...
+
     def replay(self, dialog_id: str, events: list[LoggedEvent]) -> None: ...
 
     async def drained(self) -> None: ...
@@ -113,22 +121,47 @@ class EventSubscription:
 
     async def catch_up(self, log: Log) -> None:
         """Send everything from the sequence on, at least one notification; then go live without a gap."""
-        pending: list[LoggedEvent] = []
         is_first = True
+        while not self._is_live:
+            async with self._sink.turn:
+                await self._sink.drained()
+                events, is_last = await self._read(log)
+                *full, rest = parts_of(events)
+                for part in full:
+                    self._sink.replay(self.dialog_id, part)
+                    await self._sink.drained()
+                # from here on nothing is awaited until live: what is heard now is told now
+                if rest or is_first:
+                    self._sink.replay(self.dialog_id, rest)
+                is_first = False
+                self._is_live = is_last and self._next > self._newest_heard
+            await asyncio.sleep(0)
+
+    async def _read(self, log: Log) -> tuple[list[LoggedEvent], bool]:
+        """About as much as fits into a notification, and whether that was the end."""
+        events: list[LoggedEvent] = []
+        size = 0
         while True:
             read = await log.read_from(self.who, self.dialog_id, self._next)
-            pending += read.events
             self._next = read.following
-            is_done = read.is_last and self._next > self._newest_heard
-            if is_done or len(pending) >= PER_NOTIFICATION:
-                if pending or is_first:
-                    self._sink.replay(self.dialog_id, pending)
-                pending, is_first = [], False
-            if is_done:
-                self._is_live = True
-                return
-            await self._sink.drained()
+            events += read.events
+            size += sum(len(event.told_event) for event in read.events)
+            if read.is_last or len(events) >= PER_NOTIFICATION or size >= NOTIFICATION_BYTES:
+                return events, read.is_last
             await asyncio.sleep(0)
+
+
+def parts_of(events: list[LoggedEvent]) -> list[list[LoggedEvent]]:
+    """The events in notifications that are not too large; at least one, if only an empty one."""
+    parts: list[list[LoggedEvent]] = [[]]
+    size = 0
+    for event in events:
+        size += len(event.told_event)
+        if parts[-1] and (size > NOTIFICATION_BYTES or len(parts[-1]) == PER_NOTIFICATION):
+            parts.append([])
+            size = len(event.told_event)
+        parts[-1].append(event)
+    return parts
 
 
 def listen(hub: Hub, subscription: EventSubscription) -> None:

@@ -5,15 +5,17 @@ Source: docs/protocol.md 5.8, 6.3, Appendix A24.
 """
 
 import asyncio
-from collections import defaultdict
+from collections.abc import Callable
 from typing import Literal, Protocol
 
+from talkwire.conversations.errors import ConversationNotFound
 from talkwire.conversations.model import Conversation, ConversationQuery
 from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import View
 from talkwire.conversations.visibility import matches
 from talkwire.identity.model import Principal
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.tasks import Tasks
 
 LEAD_SECONDS = 0.005
@@ -21,6 +23,7 @@ LEAD_SECONDS = 0.005
 
 WINDOW_SECONDS = 0.25
 MAX_SNAPSHOT = 1000
+RETRY_SECONDS = 1.0
 
 Key = tuple[str, str]
 ChangeType = Literal["UPSERT", "DELETE"]
@@ -37,11 +40,22 @@ class ConversationChange:
 
 
 class FeedListener(Protocol):
-    """The socket of a subscription. Must return at once."""
+    """The socket of a subscription."""
 
-    def hear_conversations(
-        self, feed: "Feed", changes: list[tuple[ChangeType, ConversationChange]]
-    ) -> None: ...
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held by whoever sends much: one after another, each when the former's was taken."""
+        ...
+
+    async def drained(self) -> None: ...
+
+    def hear_conversations(self, feed: "Feed", changes: list[tuple[ChangeType, ConversationChange]]) -> None:
+        """Must return at once."""
+        ...
+
+    def fall_behind(self) -> None:
+        """What this one should be told cannot be told: it has to come back."""
+        ...
 
 
 class Feed:
@@ -55,6 +69,7 @@ class Feed:
         self.query = query
         self.listener = listener
         self.is_ready = False  # the snapshot went out
+        self.snapshots = 0  # how many were asked for: only the last is made
         self._matched: set[str] = set()
         self._missed: dict[str, View] = {}  # changed before the snapshot
 
@@ -71,10 +86,14 @@ class Feed:
             self._matched.discard(conversation.conversation_id)
             self.listener.hear_conversations(self, [("DELETE", change)])
 
-    def send_snapshot(self, found: list[View], now_ms: int) -> None:
-        """What matches now, newest first, as one notification; then live."""
+    def send_snapshot(self, found: list[View], newest: Callable[[View], View], now_ms: int) -> None:
+        """What matches now, newest first, as one notification; then live.
+
+        `newest` gives the view that is held now in place of one that may have been let go meanwhile.
+        """
         views = {view.conversation.conversation_id: view for view in found} | self._missed
-        matching = [view for view in views.values() if matches(self.query, view, self.who, now_ms)]
+        now = [newest(view) for view in views.values()]
+        matching = [view for view in now if matches(self.query, view, self.who, now_ms)]
         matching.sort(key=lambda view: view.conversation.created_at_ms, reverse=True)
         self._missed.clear()
         self._matched = {view.conversation.conversation_id for view in matching}
@@ -91,29 +110,32 @@ class Feeds:
         self._conversations = conversations
         self._tasks = tasks
         self._clock = clock
-        self._of_consumer: dict[Key, set[Feed]] = defaultdict(set)
-        self._of_account: dict[str, set[Feed]] = defaultdict(set)
+        self._of_consumer: dict[Key, set[Feed]] = {}
+        self._of_account: dict[str, set[Feed]] = {}
         self._waiting: dict[Key, View] = {}
         self._cooling: set[Key] = set()
 
     def open(self, feed: Feed, delay_seconds: float) -> None:
         """Register a subscription; its snapshot follows after the delay, off this call."""
-        self._group(feed).add(feed)
-        self._tasks.start(self._snapshot(feed, delay_seconds), "feeds: snapshot")
+        if feed.who.is_consumer:
+            self._of_consumer.setdefault((feed.who.account_id, feed.who.id), set()).add(feed)
+        else:
+            self._of_account.setdefault(feed.who.account_id, set()).add(feed)
+        self._start_snapshot(feed, delay_seconds)
 
     def change_query(self, feed: Feed, query: ConversationQuery) -> None:
         """Filter anew; what matches now is told as after subscribing."""
         feed.query = query
         feed.is_ready = False
-        self._tasks.start(self._snapshot(feed, 0), "feeds: snapshot")
+        self._start_snapshot(feed, 0)
 
     def close(self, feed: Feed) -> None:
         group = self._group(feed)
         group.discard(feed)
         if not group and feed.who.is_consumer:
-            del self._of_consumer[feed.who.account_id, feed.who.id]
+            self._of_consumer.pop((feed.who.account_id, feed.who.id), None)
         elif not group:
-            del self._of_account[feed.who.account_id]
+            self._of_account.pop(feed.who.account_id, None)
 
     def touch(self, view: View) -> None:
         """Something about this conversation changed: tell soon, and not too often."""
@@ -121,7 +143,7 @@ class Feeds:
         key = (conversation.account_id, conversation.conversation_id)
         if key in self._waiting or not self._has_watchers(conversation):
             return
-        self._waiting[key] = view
+        self._waiting[key] = view  # the one held then is told: this may be let go before
         if key not in self._cooling:
             asyncio.get_running_loop().call_later(LEAD_SECONDS, self._tell, key)
 
@@ -134,10 +156,19 @@ class Feeds:
             self._tasks.start(self._load_and_touch(conversation), "feeds: load")
 
     async def _load_and_touch(self, conversation: Conversation) -> None:
-        self.touch(await self._conversations.view(conversation.account_id, conversation.conversation_id))
+        account_id, conversation_id = conversation.account_id, conversation.conversation_id
+        while self._has_watchers(conversation):
+            try:
+                self.touch(await self._conversations.view(account_id, conversation_id))
+            except ConversationNotFound:
+                return
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def _tell(self, key: Key) -> None:
-        view = self._waiting.pop(key)
+        view = self._newest(self._waiting.pop(key))
         self._cooling.add(key)
         asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._cooled, key)
         change = ConversationChange(view)
@@ -150,14 +181,32 @@ class Feeds:
         if key in self._waiting:
             self._tell(key)
 
+    def _newest(self, view: View) -> View:
+        conversation = view.conversation
+        return self._conversations.views.find(conversation.account_id, conversation.conversation_id) or view
+
+    def _start_snapshot(self, feed: Feed, delay_seconds: float) -> None:
+        feed.snapshots += 1
+        self._tasks.start(self._snapshot(feed, delay_seconds), "feeds: snapshot")
+
     async def _snapshot(self, feed: Feed, delay_seconds: float) -> None:
-        if delay_seconds:
-            await asyncio.sleep(delay_seconds)
-        if feed not in self._group(feed):
-            return
-        found = await self._conversations.list_for(feed.who, feed.query)
-        if feed in self._group(feed):
-            feed.send_snapshot(list(found), self._clock.now_ms())
+        try:
+            await self._send_snapshot(feed, delay_seconds)
+        except Exception as error:
+            feed.listener.fall_behind()
+            if not isinstance(error, Unavailable):
+                raise
+
+    async def _send_snapshot(self, feed: Feed, delay_seconds: float) -> None:
+        wanted = feed.snapshots
+        await asyncio.sleep(delay_seconds)
+        async with feed.listener.turn:
+            await feed.listener.drained()
+            if feed not in self._group(feed):
+                return
+            found = await self._conversations.list_for(feed.who, feed.query)
+            if feed in self._group(feed) and feed.snapshots == wanted:
+                feed.send_snapshot(found, self._newest, self._clock.now_ms())
 
     def _has_watchers(self, conversation: Conversation) -> bool:
         return (
@@ -173,6 +222,7 @@ class Feeds:
         ]
 
     def _group(self, feed: Feed) -> set[Feed]:
+        """Those that are told together with this one; empty when it was closed, and all of them with it."""
         if feed.who.is_consumer:
-            return self._of_consumer[feed.who.account_id, feed.who.id]
-        return self._of_account[feed.who.account_id]
+            return self._of_consumer.get((feed.who.account_id, feed.who.id), set())
+        return self._of_account.get(feed.who.account_id, set())
