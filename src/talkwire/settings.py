@@ -156,7 +156,7 @@ class Messages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sde_bytes: Annotated[int, Meta(ge=1, description="Longest engagement attributes, as JSON.")] = 64 * KIB
     composing_seconds: Annotated[float, Meta(gt=0, description="COMPOSING ends by itself after this.")] = 30
     idempotency_key_seconds: Annotated[
-        int, Meta(ge=60, description="How long a client's idempotency key is remembered.")
+        int, Meta(ge=60, le=86_400, description="How long a client's idempotency key is kept, at most a day.")
     ] = 86_400
 
 

@@ -13,6 +13,7 @@ from protocol.stage import CLOSE, WAIT_SECONDS, Cast, Stage, new_cast, say, stag
 from talkwire.accounts.model import PropertyChange
 from talkwire.httpapi import bodies
 from talkwire.kernel.ids import AccountId
+from talkwire.settings import Messages, Settings
 
 HUGE = 10**30
 
@@ -68,6 +69,27 @@ async def test_a_context_is_bounded_because_every_notification_carries_it(cast: 
         context = {"type": "CustomContext", "name": "x" * size}
         answer = await consumer.ask("cm.ConsumerRequestConversation", {"conversationContext": context})
         assert answer["code"] == code
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "RichContentEvent", "content": {"type": "text", "text": "x" * 5000}},
+        {"type": "RichContentEvent", "content": {"type": "text"}, "quickReplies": ["x" * 5000]},
+        {"type": "ContentEvent", "message": "short", "quickReplies": ["x" * 5000]},
+        {"type": "ContentEvent", "contentType": "forms/secure-invitation", "message": {"title": "x" * 5000}},
+    ],
+)
+async def test_the_limit_of_rich_content_is_the_one_that_was_set(tmp_path: Any, event: Any) -> None:
+    for limit, code in ((4000, 400), (6000, 200)):
+        (tmp_path / str(limit)).mkdir()
+        settings = Settings(messages=Messages(rich_content_bytes=limit))
+        async with staged(tmp_path / str(limit), settings) as stage:
+            cast = await new_cast(stage)
+            consumer = await cast.connect("consumer")
+            body = {"dialogId": await cast.talk(consumer), "event": event}
+            assert (await consumer.ask("ms.PublishEvent", body))["code"] == code
+            await cast.leave()
 
 
 async def test_a_consumer_cannot_find_out_who_works_for_the_brand(cast: Cast) -> None:

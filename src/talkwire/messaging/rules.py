@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from talkwire.conversations.model import Dialog, DialogType, Role, State
 from talkwire.messaging.errors import BadEvent, DialogClosed, MayNotPublish
 from talkwire.messaging.model import (
@@ -20,6 +22,7 @@ from talkwire.messaging.model import (
 
 ACCEPT_STATUSES = frozenset({"ACCEPT", "READ", "ACCESS", "NACK", "ACTION", "VIEWED"})
 CHAT_STATES = frozenset({"ACTIVE", "INACTIVE", "GONE", "COMPOSING", "PAUSE", "BACKGROUND"})
+_encode = msgspec.json.Encoder().encode
 SECURE_FORMS = frozenset({"forms/secure-invitation", "forms/secure-submission"})
 
 
@@ -69,13 +72,23 @@ def _check_content(event: ContentEvent, _dialog: Dialog, limits: EventLimits) ->
     elif event.content_type in SECURE_FORMS or event.content_type == HOSTED_FILE:
         if not isinstance(event.message, dict):
             raise BadEvent(f"message is an object for {event.content_type}")
+        _check_size(event, limits)
     else:
         raise BadEvent("Unknown contentType")
+    if event.quick_replies is not msgspec.UNSET:
+        _check_size(event, limits)
 
 
-def _check_rich(event: RichContentEvent, _dialog: Dialog, _limits: EventLimits) -> None:
+def _check_rich(event: RichContentEvent, _dialog: Dialog, limits: EventLimits) -> None:
     if not isinstance(event.content, dict):
         raise BadEvent("content is missing or not an object")
+    _check_size(event, limits)
+
+
+def _check_size(event: ContentEvent | RichContentEvent, limits: EventLimits) -> None:
+    """Free-form content is measured as it is stored."""
+    if len(_encode(event)) > limits.rich_bytes:
+        raise BadEvent(f"Rich content takes at most {limits.rich_bytes} bytes")
 
 
 def _check_accept(event: AcceptStatusEvent, _dialog: Dialog, _limits: EventLimits) -> None:

@@ -11,9 +11,6 @@ T = TypeVar("T")
 MAX_DEPTH = 64
 """How deep a body may nest. Source: docs/protocol.md 4.2."""
 
-MAX_RICH_BYTES = 128 * 1024
-"""How long free-form content may be, encoded. Source: docs/protocol.md, Appendix A7."""
-
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A whole number that the databases can hold."""
 
