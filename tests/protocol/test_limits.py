@@ -1,6 +1,6 @@
 """How sockets end, and what holds back who asks too much. Source: docs/protocol.md 3.8, 4.3, Appendix A8, A14, A20.
 
-The clock of the stage is put forward; the sweep looks at it every two seconds.
+The clock of the stage is put forward, and the sweep is made to look at it often.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from protocol.raw import Raw, frame
 from protocol.stage import PASSWORD, Cast, Socket, Stage, new_cast, say, staged
+from talkwire.gateway import registry
 from talkwire.identity.sign_in import Credentials
 from talkwire.identity.users import AgentChange
 from talkwire.settings import Identity, Settings, Sockets
@@ -25,8 +26,10 @@ SETTINGS = Settings(
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage"), SETTINGS) as opened:
-        yield opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "SWEEP_SECONDS", 0.1)
+        async with staged(tmp_path_factory.mktemp("stage"), SETTINGS) as opened:
+            yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")
