@@ -84,7 +84,7 @@ ANSWERED = {
     "a lone surrogate": (request("ms.QueryMessages", r'{"dialogId":"\ud800"}'), None, None),
     "a lone surrogate in the type": (r'{"id":"7","type":"\udc00"}', None, None),
     "a lone surrogate in the id": (r'{"id":"\ud800","type":"GetClock"}', None, None),
-    "a zero byte": (request("ms.QueryMessages", r'{"dialogId":"a\u0000b"}'), 404, "7"),
+    "a zero byte": (request("ms.QueryMessages", r'{"dialogId":"a\u0000b"}'), 400, "7"),
     "a number beyond all bounds": (request("ms.QueryMessages", '{"dialogId":"x","fromSeq":1e999}'), 400, "7"),
     "headers of the wrong kind": ('{"id":"7","type":"GetClock","headers":7}', 400, "7"),
     "a header item of the wrong kind": ('{"id":"7","type":"GetClock","headers":[7,null,"x"]}', 200, "7"),

@@ -21,6 +21,9 @@ ERROR_TYPE = ".ReqBody$ErrorResp"
 STRING_ERROR_TYPE = ".ReqBody$StringResp"
 
 
+_ZERO = b"\\u0000"
+
+
 class _OnlyId(msgspec.Struct):
     id: str | int | float | None = None
 
@@ -35,9 +38,12 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 def decode_request(frame: bytes) -> Request:
     """The request in a frame. Raises BadFrame, with the request's id where one can be read."""
     try:
-        return _requests.decode(frame)
+        request = _requests.decode(frame)
+        if _ZERO in frame:
+            _check_zero(frame)
     except DECODE_ERRORS as error:
         raise BadFrame(f"Not a request: {_reason(error)}", _find_id(frame)) from None
+    return request
 
 
 def decode_body(raw: msgspec.Raw, body_type: type[T]) -> T:
@@ -67,6 +73,12 @@ def check_depth(value: object, limit: int = MAX_DEPTH) -> None:
         if not level:
             return
     raise BadFrame(f"Nested deeper than {limit}")
+
+
+def _check_zero(frame: bytes) -> None:
+    """No text may hold the character zero: PostgreSQL keeps none. Raises BadFrame."""
+    if b"\\u0000" in encode(msgspec.json.decode(frame)).replace(b"\\\\", b""):
+        raise BadFrame("The character zero stands in a text", _find_id(frame))
 
 
 def encode_response(request_id: str, code: int, type_name: str, body: object = msgspec.UNSET) -> bytes:

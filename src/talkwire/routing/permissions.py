@@ -71,7 +71,7 @@ def check_may_change(standing: Standing, change: FieldChange, subject: Participa
 
 def _consumer_may(change: FieldChange) -> bool:
     if isinstance(change, TtrChange):
-        return change.ttr.type is not TtrType.CUSTOM
+        return change.ttr.type in {TtrType.URGENT, TtrType.NORMAL}
     return isinstance(change, CloseConversation | CloseDialog | CsatChange)
 
 

@@ -44,6 +44,24 @@ def test_what_is_no_request_is_refused_under_its_id(frame: bytes, request_id: st
     assert refusal.value.request_id == request_id
 
 
+@pytest.mark.parametrize("text", [r"\u0000", r"a\u0000b", r"\\\u0000", r"\\u0000\u0000"])
+def test_the_character_zero_is_refused_wherever_it_stands(text: str) -> None:
+    """Source: PostgreSQL, "Character Types": a text cannot hold it."""
+    for frame in (
+        f'{{"id":"7","type":"a","body":{{"dialogId":["{text}"]}}}}',
+        f'{{"id":"7","type":"{text}"}}',
+        f'{{"id":"7","type":"a","{text}":1}}',
+    ):
+        with pytest.raises(BadFrame) as refusal:
+            codec.decode_request(frame.encode())
+        assert refusal.value.request_id == "7"
+
+
+@pytest.mark.parametrize("text", [r"\\u0000", r"\\\\u0000", r"u0000", r"\u00000".replace("0000", "0030")])
+def test_whoever_writes_of_the_character_zero_is_understood(text: str) -> None:
+    assert codec.decode_request(f'{{"type":"a","body":"{text}"}}'.encode()).type == "a"
+
+
 @pytest.mark.parametrize("raw", [NOTHING, msgspec.Raw(b"null"), msgspec.Raw(b"{}"), msgspec.Raw(b" {} ")])
 def test_no_body_null_and_an_empty_body_are_the_same(raw: msgspec.Raw) -> None:
     assert codec.decode_body(raw, SubscribeExConversations) == SubscribeExConversations()

@@ -3,7 +3,7 @@
 import asyncpg
 
 from talkwire.backends.database.port import AlreadyExists
-from talkwire.kernel.errors import StorageFull, TalkwireError, Unavailable
+from talkwire.kernel.errors import Invalid, StorageFull, TalkwireError, Unavailable
 
 AGAIN = (
     asyncpg.DeadlockDetectedError,
@@ -34,6 +34,8 @@ def meaning_of(error: BaseException) -> BaseException:
         return error
     if isinstance(error, asyncpg.UniqueViolationError):
         return AlreadyExists(error.detail or "The key exists already.")
+    if isinstance(error, asyncpg.DataError):
+        return Invalid("A value cannot be stored")
     if isinstance(error, asyncpg.DiskFullError):
         return StorageFull("The database's disk is full.")
     if isinstance(error, LOST + AGAIN + _STRAINED):
