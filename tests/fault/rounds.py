@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from fault.load import Employee, Scene, work_until_over
 from fault.tables import broken_laws
 from fault.verify import verify, verify_again
 from fault.wire import Line, line_to, until
-from live import Live, launch, start_server, stop
+from live import STOP_SECONDS, Live, launch, start_server, stop
 
 ROUNDS = int(os.environ.get("TALKWIRE_FAULT_ROUNDS", "20"))
 SEED = int(os.environ.get("TALKWIRE_FAULT_SEED", str(time.time_ns() % 1_000_000)))
@@ -94,6 +95,19 @@ class House:
                 await shift
         await asyncio.to_thread(live.process.wait)
         return scene.round
+
+    async def load_until_stopped(self, live: Live) -> tuple[Round, set[int | None]]:
+        """A round's load, until the server is told to stop; and the codes that it closed the sockets with."""
+        async with line_to(live) as line:
+            scene = self.new_scene(line)
+            shift = asyncio.create_task(work_until_over(scene, self.employees[1:], CONSUMERS))
+            await asyncio.sleep(self.rng.uniform(0.2, LONGEST_LOAD_SECONDS))
+            scene.is_over = True
+            live.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(STOP_SECONDS + 5):
+                await shift
+        await asyncio.to_thread(live.process.wait, STOP_SECONDS)
+        return scene.round, {socket.close_code for socket in scene.sockets}
 
     async def load_through(self, live: Live, fault: Callable[[], Awaitable[None]]) -> Round:
         """A round's load while something behind the server fails and comes back; it has to recover."""

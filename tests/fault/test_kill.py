@@ -14,7 +14,9 @@ import asyncpg
 import pytest
 
 from database import PostgresServer, new_postgres_database, postgres_server
-from fault.rounds import ROUNDS, House, open_house, run_faults, run_rounds
+from fault.rounds import ROUNDS, SEED, House, end, open_house, run_faults, run_rounds
+from fault.wire import line_to
+from live import stop
 
 
 @pytest.fixture
@@ -70,3 +72,21 @@ async def crash(server: PostgresServer) -> None:
     await asyncio.to_thread(server.stop, "immediate")
     await asyncio.sleep(0.3)  # so long there is nothing to connect to
     await asyncio.to_thread(server.start)
+
+
+async def test_sigterm_under_load_says_1001_and_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    live = await house.start()
+    try:
+        async with line_to(live) as line:
+            await house.hire(line)
+        for _ in range(max(2, ROUNDS // 10)):
+            round_, codes = await house.load_until_stopped(live)
+            assert codes == {1001}, f"seed {SEED}: sockets were closed with {codes}"
+            assert live.process.returncode == 0, house.report(round_, [])
+            live = await house.start()
+            await house.compare(live, round_)
+        assert await asyncio.to_thread(stop, live) == 0
+    finally:
+        await end(live)
+    print(house.summary())
