@@ -137,7 +137,7 @@ def add_key(login_name: str, account: str, **flags: Any) -> None:
 @account_option
 @options
 def remove_key(app_key: str, account: str, **flags: Any) -> None:
-    """Take an application key back."""
+    """Take an application key back, and sign its user out."""
 
     async def work(desk: Desk) -> dict[str, Any]:
         await desk.api_keys.delete(await account_of(desk, account), app_key)

@@ -177,7 +177,7 @@ class Agents:
         def then(changes: list[AgentChanged]) -> None:
             self._profiles.drop(account_id)
             for change in changes:
-                self._tell(change)
+                self.tell(change)
 
         await self._database.write(unit, then)
         return profile
@@ -207,9 +207,10 @@ class Agents:
     def _changed(self, user: AgentUser, ended_sessions: tuple[str, ...]) -> None:
         for any_id in (user.id, user.user_id):
             self._users.drop((user.account_id, any_id))
-        self._tell(AgentChanged(user.account_id, user.id, ended_sessions))
+        self.tell(AgentChanged(user.account_id, user.id, ended_sessions))
 
-    def _tell(self, change: AgentChanged) -> None:
+    def tell(self, change: AgentChanged) -> None:
+        """Say what became of a user, after COMMIT."""
         for listener in self._listeners:
             listener(change)
 

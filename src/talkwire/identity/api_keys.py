@@ -4,7 +4,7 @@ import hmac
 
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.identity import session_store
-from talkwire.identity.agents import Agents
+from talkwire.identity.agents import AgentChanged, Agents
 from talkwire.identity.errors import ApiKeyUnknown, CredentialsWrong
 from talkwire.identity.session_store import ApiKey
 from talkwire.kernel.clock import Clock
@@ -35,13 +35,19 @@ class ApiKeys:
         return await session_store.find_api_key(self._database, account_id, app_key)
 
     async def delete(self, account_id: AccountId, app_key: str) -> None:
-        """Take a key back; sessions it opened live on until they end. Raises ApiKeyUnknown."""
+        """Take a key back, and sign its user out: who stole the key may be signed in. Raises ApiKeyUnknown."""
+        key = await self.find(account_id, app_key)
+        if key is None:
+            raise ApiKeyUnknown("No such application key")
 
-        async def unit(tx: Transaction) -> None:
-            if not await session_store.delete_api_key(tx, account_id, app_key):
-                raise ApiKeyUnknown("No such application key")
+        async def unit(tx: Transaction) -> tuple[str, ...]:
+            await session_store.delete_api_key(tx, account_id, app_key)
+            return await session_store.delete_sessions_of(tx, account_id, key.agent_id)
 
-        await self._database.write(unit)
+        def then(ended: tuple[str, ...]) -> None:
+            self._agents.tell(AgentChanged(account_id, key.agent_id, ended))
+
+        await self._database.write(unit, then)
 
     async def check(self, account_id: AccountId, given: ApiKey) -> ApiKey:
         """The stored key, if all four values are right. Raises CredentialsWrong."""

@@ -288,7 +288,12 @@ async def test_a_bot_signs_in_with_its_four_values(rooms: Rooms) -> None:
             await rooms.sign_in.sign_in(ACCOUNT, wrong, "here")
     with pytest.raises(CredentialsWrong):
         await rooms.sign_in.sign_in(OTHER, credentials_of(key), "here")
+    revoked: list[str] = []
+    rooms.sign_in.on_revoked(revoked.append)
     await rooms.api_keys.delete(ACCOUNT, key.app_key)
+    assert signed_in.session_id in revoked  # whoever had the key is out
+    with pytest.raises(SessionEnded):
+        await rooms.sign_in.principal_of_bearer(ACCOUNT, signed_in.bearer)
     with pytest.raises(CredentialsWrong):
         await rooms.sign_in.sign_in(ACCOUNT, credentials_of(key), "there")
     with pytest.raises(ApiKeyUnknown):
