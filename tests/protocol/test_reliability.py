@@ -15,6 +15,7 @@ from protocol.stage import WAIT_SECONDS, Cast, Socket, Stage, new_cast, say, sta
 from talkwire.backends.database.port import Transaction
 from talkwire.gateway.connection import Connection
 from talkwire.kernel.errors import Unavailable
+from talkwire.kernel.ids import ConversationId
 
 Json = dict[str, Any]
 
@@ -154,6 +155,29 @@ async def test_what_was_handed_in_is_answered_before_the_node_goes_away(stage: S
     await asyncio.gather(drained, writing)
     answered = [frame["reqId"] for frame in consumer.waiting if frame.get("code") == 200]
     assert answered == ["0", "1", "2", "3", "4", "open"]
+
+
+async def test_an_agent_is_told_although_the_view_was_to_be_let_go(stage: Stage, cast: Cast) -> None:
+    """Of what is under way, and without a subscription."""
+    consumer, agent = await cast.connect("consumer"), await cast.connect("agent")
+    other_id, dialog_id = await cast.talk(consumer), await cast.talk(consumer)
+    await cast.assign(agent, dialog_id)
+    conversations, disk = stage.node.services.conversations, Event()
+    conversations.views.forget(cast.account, ConversationId(other_id))
+
+    async def slow(_tx: Transaction) -> None:
+        disk.wait(WAIT_SECONDS)
+
+    writing = asyncio.create_task(stage.node.database.write(slow))
+    await consumer.send(publish("1", dialog_id))
+    await until(lambda: stage.node.services.publishing._lanes.is_open(cast.account, dialog_id))
+    conversations.views._limit = 1
+    for _ in range(2):  # the first time it is let off, for it changed since it was read
+        await conversations.view(cast.account, other_id)
+        conversations.views.forget(cast.account, ConversationId(other_id))
+    disk.set()
+    assert (await agent.note("OnlineEventDistribution"))["sequence"] == 0
+    await writing
 
 
 def newest_connection(stage: Stage) -> Connection:

@@ -1,5 +1,6 @@
 """Use cases of conversations: open, look, change, list."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ May be called again from its start, when the database asks for it.
 """
 
 ChangeListener = Callable[[Conversation], None]
+_log = logging.getLogger(__name__)
+
 OfferedTo = Callable[[AccountId, ConversationId, ParticipantId], bool]
 
 
@@ -183,4 +186,7 @@ class Conversations:
 
     def _tell(self, conversation: Conversation) -> None:
         for listener in self._listeners:
-            listener(conversation)
+            try:
+                listener(conversation)
+            except Exception:  # noqa: BLE001 -- it is committed: the others must hear of it, and so must who asked
+                _log.exception("A listener to conversations failed; the others go on.")

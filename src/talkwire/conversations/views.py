@@ -5,7 +5,7 @@ every append carries the version it was judged on, so a stale view costs a secon
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,9 @@ from talkwire.conversations.model import Conversation, Dialog, ParticipantState,
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId
 
 _READER = Role.READER.value
+
+MOST_LOOKED_AT = 64
+"""Views looked at to find one to let go: no load takes longer than that."""
 
 RECENT_CONTENTS = 500
 """How far back unread counters count; beyond it they stop growing."""
@@ -63,7 +66,7 @@ class View:
     made once per version.
     """
 
-    __slots__ = ("conversation", "dialogs", "logs", "roles")
+    __slots__ = ("conversation", "dialogs", "logs", "looked_at_ms", "roles")
 
     conversation: Conversation
     dialogs: dict[str, Dialog]
@@ -71,6 +74,7 @@ class View:
 
     def __init__(self, conversation: Conversation, logs: dict[DialogId, DialogLog]) -> None:
         self.logs = logs  # one per dialog of the conversation
+        self.looked_at_ms = 0  # its last update, when it was last considered for being let go
         self.show(conversation)
 
     def show(self, conversation: Conversation) -> None:
@@ -100,10 +104,19 @@ class View:
         return max(self.conversation.updated_at_ms, *(log.last_event_at_ms for log in self.logs.values()))
 
 
+def _nobody(account_id: str, dialog_id: str) -> bool:
+    return False
+
+
 class Views:
-    """The newest-used views, by conversation and by dialog."""
+    """The newest-used views, by conversation and by dialog.
+
+    `is_written` is messaging's word on whether a publish to a dialog is under way; such a view stays, for it
+    says whom to tell of it.
+    """
 
     def __init__(self, limit: int = 50_000) -> None:
+        self.is_written: Callable[[str, str], bool] = _nobody
         self._limit = limit
         self._views: OrderedDict[tuple[AccountId, ConversationId], View] = OrderedDict()
         self._by_dialog: dict[tuple[str, str], View] = {}
@@ -188,5 +201,19 @@ class Views:
         self._views[key] = view
         for dialog_id in view.logs:
             self._by_dialog[key[0], dialog_id] = view
-        while len(self._views) > self._limit:
-            self.forget(*next(iter(self._views)))
+        view.looked_at_ms = view.last_update_ms
+        self._let_go(len(self._views) - self._limit)
+
+    def _let_go(self, too_many: int) -> None:
+        """Drop the views unused for longest; the hot path does not say what it uses, but its events show."""
+        for _ in range(MOST_LOOKED_AT):
+            if too_many <= 0:
+                return
+            key, view = next(iter(self._views.items()))
+            updated_ms = view.last_update_ms
+            if updated_ms > view.looked_at_ms or any(self.is_written(key[0], i) for i in view.dialogs):
+                view.looked_at_ms = updated_ms
+                self._views.move_to_end(key)
+            else:
+                self.forget(*key)
+                too_many -= 1

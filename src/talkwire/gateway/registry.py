@@ -10,7 +10,7 @@ from talkwire.gateway.outbox import OVERRUN
 from talkwire.identity.model import Principal
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import Clock
-from talkwire.kernel.errors import Unauthenticated
+from talkwire.kernel.errors import Unauthenticated, Unavailable
 from talkwire.kernel.tasks import Tasks
 from talkwire.protocol.status import Close
 
@@ -86,12 +86,16 @@ class Registry:
         """Close who is silent for too long, never said who it is, or whose token has run out."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            connections = tuple(self._connections)
-            for start in range(0, len(connections), SWEEP_SLICE):
-                now_ms = self._clock.now_ms()
-                for connection in connections[start : start + SWEEP_SLICE]:
-                    self._check(connection, now_ms)
-                await asyncio.sleep(0)
+            # a task of its own: what goes wrong in one round is recorded, and does not end the others
+            await asyncio.wait([self._tasks.start(self._sweep(), "gateway: one sweep")])
+
+    async def _sweep(self) -> None:
+        connections = tuple(self._connections)
+        for start in range(0, len(connections), SWEEP_SLICE):
+            now_ms = self._clock.now_ms()
+            for connection in connections[start : start + SWEEP_SLICE]:
+                self._check(connection, now_ms)
+            await asyncio.sleep(0)
 
     def _check(self, connection: Connection, now_ms: int) -> None:
         who = connection.peer.who
@@ -113,6 +117,8 @@ class Registry:
             connection.peer.who = await self._sign_in.keep_alive(who)
         except Unauthenticated:
             connection.close(Close.TOKEN_INVALID, "signed out")
+        except Unavailable:
+            connection.kept_alive_ms = 0  # with the next sweep once more
 
     async def drain(self, seconds: float) -> None:
         """Close everybody with 1001 and wait until they are gone, or the time is up."""

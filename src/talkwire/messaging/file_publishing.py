@@ -46,7 +46,7 @@ class FilePublishing:
             view = await self._publishing.get_view(who, dialog_id)
             entry = self._publishing.judge(who, view, dialog_id, stored, extras, FILE)
             publication = await self._admit(who, view, message)
-            outcome = await self._append(entry, publication, reply)
+            outcome = await self._append(entry, view, publication, reply)
             if outcome is Outcome.STALE:
                 await self._publishing.renew_view(entry)
             else:
@@ -64,7 +64,9 @@ class FilePublishing:
         )
         return await self._files.admit_publication(who, conversation.conversation_id, message)
 
-    async def _append(self, entry: LoggedEvent, publication: Publication, reply: Reply) -> Outcome:
+    async def _append(
+        self, entry: LoggedEvent, view: View, publication: Publication, reply: Reply
+    ) -> Outcome:
         async def unit(tx: Transaction) -> Outcome:
             entry.outcome = Outcome.PENDING
             await tx.append([entry])
@@ -86,7 +88,7 @@ class FilePublishing:
                 self._files.note_publication(publication, audience=entry.audience)
                 entry.told_event = self._previews.join_held(publication.account_id, entry.event)
                 reply(entry)
-                self._telling.tell(entry)
+                self._telling.tell(entry, view)
 
         return await self._database.write(unit, committed)
 

@@ -51,5 +51,9 @@ class Lanes:
         if not (lane.in_flight or lane.stale or lane.held):
             self._lanes.pop((account_id, dialog_id), None)
 
+    def is_open(self, account_id: str, dialog_id: str) -> bool:
+        """Is anything under way in this dialog?"""
+        return (account_id, dialog_id) in self._lanes
+
     def __len__(self) -> int:
         return len(self._lanes)

@@ -91,6 +91,7 @@ class Publishing:
         self._tasks = tasks
         self._limits = limits
         self._lanes = Lanes()
+        conversations.views.is_written = self._lanes.is_open
         self._id_prefix = os.urandom(10).hex()
         self._ids = count()
 
@@ -189,18 +190,20 @@ class Publishing:
         lane: Lane = entry.lane  # type: ignore[assignment]
         lane.in_flight -= 1
         outcome = entry.outcome
-        if outcome is _APPENDED:
-            reply = entry.reply
-            if reply is not None:
-                reply(entry)
-            self._telling.tell(entry)
-        elif outcome is Outcome.STALE and entry.tries < MAX_TRIES:
-            entry.tries += 1
-            lane.stale.append(entry)
-        else:
-            self._refuse(entry, _REFUSALS.get(outcome))
-        if not lane.in_flight:
-            self._continue(entry, lane)
+        try:
+            if outcome is _APPENDED:
+                reply = entry.reply
+                if reply is not None:
+                    reply(entry)
+                self._telling.tell(entry)
+            elif outcome is Outcome.STALE and entry.tries < MAX_TRIES:
+                entry.tries += 1
+                lane.stale.append(entry)
+            else:
+                self._refuse(entry, _REFUSALS.get(outcome))
+        finally:  # whatever one listener's fault: what waits in this lane goes on
+            if not lane.in_flight:
+                self._continue(entry, lane)
 
     def _refuse(self, entry: LoggedEvent, refusal: TalkwireError | None) -> None:
         """Reply without telling anybody: refused, or a repeat that was told long ago."""
@@ -220,14 +223,15 @@ class Publishing:
 
     async def _continue_on_fresh_view(self, entry: LoggedEvent, lane: Lane) -> None:
         """Another node changed the conversation, or the view was dropped: read it, then go on."""
+        refusal: TalkwireError = _REFUSALS[Outcome.UNAVAILABLE]
         try:
-            view = await self.renew_view(entry)
-        except TalkwireError as refusal:
+            self._judge_again(lane, await self.renew_view(entry))
+        except TalkwireError as error:
+            refusal = error
+        finally:  # nobody may wait for ever
             for waiting in lane.take_waiting():
                 self._refuse(waiting, refusal)
-        else:
-            self._judge_again(lane, view)
-        self._lanes.drop_if_idle(entry.account_id, entry.dialog_id, lane)
+            self._lanes.drop_if_idle(entry.account_id, entry.dialog_id, lane)
 
     async def renew_view(self, entry: LoggedEvent) -> View:
         """The view as the database has it now, when the one in memory is not newer than the entry's."""

@@ -2,7 +2,7 @@
 
 from talkwire.conversations.model import Role
 from talkwire.conversations.service import Conversations
-from talkwire.conversations.views import DialogLog
+from talkwire.conversations.views import DialogLog, View
 from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.hub import Hub
 from talkwire.messaging.logged import LoggedEvent
@@ -21,14 +21,17 @@ class Telling:
         self._feeds = feeds
         self._presence = presence
 
-    def tell(self, event: LoggedEvent) -> None:
-        """Move the view on by a committed event and tell who listens."""
+    def tell(self, event: LoggedEvent, judged_on: View | None = None) -> None:
+        """Move the view on by a committed event and tell who listens.
+
+        `judged_on` says whom to tell when the view was let go meanwhile: it was right when this was committed.
+        """
         event.forget_publishing()
         views = self._conversations.views
         view = views.find_by_dialog(event.account_id, event.dialog_id)
         if view is None:
             views.touched(event.account_id, event.conversation_id)
-            self._hub.tell(event, None)
+            self._hub.tell(event, judged_on)
             return
         log = view.logs[event.dialog_id]  # type: ignore[index]
         if event.sequence > log.last_sequence:  # a view that was just read may know it already

@@ -91,6 +91,8 @@ class Presence:
                 await self.end_grace()
             except Unavailable:
                 log.warning("routing.presence_unavailable")
+            except Exception:  # offers must not end with it
+                log.exception("routing.presence_failed")
 
     async def end_grace(self) -> None:
         """Set OFFLINE who has been without a socket for too long."""
