@@ -92,6 +92,12 @@ class Line:
     async def is_ready(self) -> bool:
         return (await self.call("GET", self.url("/readyz")))[0] == 200
 
+    async def metric(self, name: str) -> float:
+        """What the server counts under a name, over all labels."""
+        _, body = await self.call("GET", self.url("/metrics"))
+        found = [line for line in body.decode().splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
+
     async def sign_up(self) -> str:
         status, body = await self.call("POST", self.account_url("signup"))
         if status != 200:
