@@ -180,6 +180,16 @@ async def test_an_agent_is_told_although_the_view_was_to_be_let_go(stage: Stage,
     await writing
 
 
+async def test_who_goes_before_the_snapshot_leaves_nothing_behind(stage: Stage, cast: Cast) -> None:
+    agent = await cast.connect("agent")
+    await agent.ask(".ams.aam.SubscribeExConversations", {"convState": ["OPEN"]})
+    await agent.ws.close()
+    tasks, feeds = stage.node.tasks, stage.node.services.feeds
+    await until(lambda: all(task.get_name() != "feeds: snapshot" for task in tasks._tasks))
+    await until(lambda: not stage.node.registry)
+    assert (feeds._of_account, feeds._of_consumer, feeds._waiting) == ({}, {}, {})
+
+
 def newest_connection(stage: Stage) -> Connection:
     """The server's end of the socket that was opened last."""
     return list(stage.node.registry._connections)[-1]
