@@ -4,6 +4,7 @@ How much the others notice is printed and never judged closely: the machine has 
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from live import Live, start_server, stop
 
 IS_LONG = ROUNDS >= 100
 CROWD = 500
+CONSUMERS = 25
 SIGN_UPS = 10_000 if IS_LONG else 2_000
 QUIET_SECONDS = 2.0
 PATIENCE_SECONDS = 5.0  # an answer later than this is none
@@ -69,24 +71,34 @@ async def test_uploads_of_one_byte_a_second_are_cut_and_hold_nobody_up(tmp_path:
 async def test_sockets_that_never_read_are_let_go_and_hold_nobody_up(tmp_path: Path) -> None:
     async with watched(tmp_path) as (_, line, probe):
         quiet = await probe.latencies(QUIET_SECONDS)
-        jwt = await line.sign_up()
-        talker = await open_socket(line, "consumer?v=3", jwt=jwt)
-        dialog_id = (await talker.ask("cm.ConsumerRequestConversation")).expect()["conversationId"]
-        async with deaf_sockets(line, jwt, dialog_id, CROWD):
+        jwts = [await line.sign_up() for _ in range(CONSUMERS)]
+        async with contextlib.AsyncExitStack() as stack:
+            talks: list[tuple[Socket, str]] = []
+            for jwt in jwts:
+                talker = await open_socket(line, "consumer?v=3", jwt=jwt)
+                opened = (await talker.ask("cm.ConsumerRequestConversation")).expect()
+                talks.append((talker, opened["conversationId"]))
+                crowd = deaf_sockets(line, jwt, opened["conversationId"], CROWD // CONSUMERS)
+                await stack.enter_async_context(crowd)
+            said = 0
             text = {"type": "ContentEvent", "contentType": "text/plain", "message": "x" * 30_000}
 
             async def all_are_cut() -> bool:
-                (await talker.ask("ms.PublishEvent", {"dialogId": dialog_id, "event": text})).expect()
-                await asyncio.sleep(0.05)
+                nonlocal said
+                for talker, dialog_id in talks:
+                    body = {"dialogId": dialog_id, "event": text}
+                    (await talker.ask("ms.PublishEvent", body)).expect()
+                    said += 1
                 return await line.metric(CUT) == CROWD
 
             measuring = asyncio.create_task(probe.latencies(QUIET_SECONDS * 2))
             await until(all_are_cut, seconds=120)
             strained = await measuring
-        print(compared(f"{CROWD} sockets that never read", quiet, strained))
+        print(compared(f"{CROWD} sockets that never read", quiet, strained), f"after {said} texts of 30 kB")
         assert max(strained) < PATIENCE_SECONDS
-        assert (await talker.ask("GetClock")).is_ok  # who reads is not cut
-        await talker.close()
+        for talker, _ in talks:
+            assert (await talker.ask("GetClock")).is_ok  # who reads is not cut
+            await talker.close()
 
 
 async def test_a_socket_that_reads_too_late_hears_1013(tmp_path: Path) -> None:
