@@ -224,6 +224,21 @@ async def test_whoever_is_let_go_hears_nothing_more(cast: Cast) -> None:
         assert not [frame for frame in agent.waiting if "secret" in str(frame)]
 
 
+async def test_the_notice_of_being_let_go_does_not_tell_what_was_said_since(cast: Cast) -> None:
+    manager, agent = await cast.connect("manager"), await cast.connect("agent")
+    talk = await cast.talk(await cast.connect("consumer"))
+    await cast.assign(agent, talk)
+    await cast.join(manager, talk, "MANAGER")
+    await agent.ask("cqm.SubscribeExConversations", {"agentIds": [cast.people["agent"].id]})
+    await say(manager, talk, "with you")  # the next change is told 250 ms later, as it stands then
+    await agent.take(lambda frame: "UPSERT" in str(frame) and "with you" in str(frame))
+    let_go = {"field": "ParticipantsChange", "type": "REMOVE", "role": "ASSIGNED_AGENT"}
+    await update(manager, talk, {**let_go, "userId": cast.people["agent"].id})
+    await say(manager, talk, "without you", messageAudience="AGENTS_AND_MANAGERS")
+    notice = await agent.take(lambda frame: "DELETE" in str(frame))
+    assert "without you" not in str(notice)
+
+
 async def test_ready_is_asked_of_the_disk_once_for_all_who_ask_together(stage: Stage) -> None:
     async def ask() -> int:
         async with stage.http.get(f"http://{stage.address}/readyz") as response:

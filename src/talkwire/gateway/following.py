@@ -186,9 +186,7 @@ class Following:
 
     def hear_conversations(self, feed: Feed, changes: list[tuple[ChangeType, ConversationChange]]) -> None:
         dialect = self._socket.peer.dialect
-        frame = conversations_frame(
-            feed.subscription_id, changes, dialect, sees_private=not self.who.is_consumer
-        )
+        frame = conversations_frame(feed.subscription_id, changes, dialect, self.who)
         if len(frame) < LARGE_BYTES:
             self._socket.outbox.put(frame)
         else:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from talkwire.conversations.visibility import may_see
 from talkwire.gateway.frames import event_frame, text_frame
+from talkwire.identity.model import Principal
 from talkwire.messaging.feeds import ChangeType, ConversationChange
 from talkwire.messaging.logged import LoggedEvent
 from talkwire.protocol import codec
@@ -33,13 +35,11 @@ def conversations_frame(
     subscription_id: str,
     changes: list[tuple[ChangeType, ConversationChange]],
     dialect: Dialect,
-    *,
-    sees_private: bool,
+    who: Principal,
 ) -> bytes:
     """One ExConversationChangeNotification."""
     items = ",".join(
-        f'{{"type":"{kind}","result":{_result(change, dialect, sees_private=sees_private).decode()}}}'
-        for kind, change in changes
+        f'{{"type":"{kind}","result":{_result(change, dialect, who).decode()}}}' for kind, change in changes
     )
     name = CHANGES_V3 if dialect.is_v3 else CHANGES_V2
     return text_frame(
@@ -50,11 +50,15 @@ def conversations_frame(
     )
 
 
-def _result(change: ConversationChange, dialect: Dialect, *, sees_private: bool) -> bytes:
-    key = (dialect, sees_private)
+def _result(change: ConversationChange, dialect: Dialect, who: Principal) -> bytes:
+    """Who has just lost sight of it (a DELETE) is not told what was said since."""
+    sees_private, tells_last = not who.is_consumer, may_see(who, change.view.conversation)
+    key = (dialect, sees_private, tells_last)
     encoded = change.encoded.get(key)
     if encoded is None:
-        encoded = codec.encode(conversation_result(change.view, dialect, sees_private=sees_private))
+        encoded = codec.encode(
+            conversation_result(change.view, dialect, sees_private=sees_private, tells_last=tells_last)
+        )
         change.encoded[key] = encoded
     return encoded
 

@@ -15,10 +15,11 @@ CHANGES_V2 = ".ams.aam.ExConversationChangeNotification"
 Json = dict[str, Any]
 
 
-def conversation_result(view: View, dialect: Dialect, *, sees_private: bool) -> Json:
+def conversation_result(view: View, dialect: Dialect, *, sees_private: bool, tells_last: bool = True) -> Json:
     """The `result` of an UPSERT or DELETE. Consumers see nothing that agents keep to themselves.
 
-    That is: private events, shown or counted; the note, and the topic.
+    That is: private events, shown or counted; the note, and the topic. Without `tells_last` what was said
+    last is left out.
     """
     conversation = view.conversation
     log = view.logs[conversation.main.dialog_id]
@@ -30,7 +31,7 @@ def conversation_result(view: View, dialect: Dialect, *, sees_private: bool) -> 
         "conversationDetails": _details(conversation, dialect, sees_private=sees_private),
     }
     last = log.last_content if sees_private else log.last_public_content
-    if last is not None:
+    if last is not None and tells_last:
         result["lastContentEventNotification"] = msgspec.Raw(event_change(last, is_v3=dialect.is_v3).encode())
     return result
 
