@@ -14,8 +14,9 @@ import asyncpg
 import pytest
 
 from database import PostgresServer, new_postgres_database, postgres_server
+from fault.probe import probing
 from fault.rounds import ROUNDS, SEED, House, end, open_house, run_faults, run_rounds
-from fault.wire import line_to
+from fault.wire import line_to, open_socket, until
 from live import stop
 
 
@@ -90,3 +91,18 @@ async def test_sigterm_under_load_says_1001_and_keeps_what_was_acknowledged(tmp_
     finally:
         await end(live)
     print(house.summary())
+
+
+async def test_who_subscribes_while_the_log_cannot_be_read_is_let_go(
+    tmp_path: Path, own_postgres: PostgresServer
+) -> None:
+    house = await on_postgres(tmp_path, own_postgres)
+    async with open_house(house) as live, line_to(live) as line, probing(line) as probe:
+        assert (await probe.say()).is_ok
+        own_postgres.stop("immediate")
+        socket = await open_socket(line, "consumer?v=3", jwt=probe.jwt)
+        await socket.ask("ms.SubscribeMessagingEvents", {"dialogId": probe.dialog_id})
+        assert await socket.closed() == 1013  # instead of a silence that looks like nothing new
+        own_postgres.start()
+        await until(probe.is_heard)
+        await probe.check()
