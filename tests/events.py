@@ -56,6 +56,7 @@ def entry(  # noqa: PLR0913 -- any column may be what a test is about
     fingerprint: bytes = b"same",
     originator_id: str = "consumer",
     event: bytes = b"{}",
+    audience: str = "ALL",
 ) -> Append:
     return Append(
         account_id=account_id,
@@ -67,7 +68,7 @@ def entry(  # noqa: PLR0913 -- any column may be what a test is about
         event=event,
         originator_id=originator_id,
         originator_role=role,
-        audience="ALL",
+        audience=audience,
         at_ms=at_ms,
         settled=settled or Settled(),
         is_content=is_content,

@@ -218,6 +218,14 @@ async def test_an_answer_is_owed_since_the_consumer_s_first_unanswered_content(
     assert (row["owed_since"], row["last_content_sequence"]) == (owed_since, len(roles) - 1)
 
 
+async def test_a_word_among_agents_answers_nobody(any_database: Database) -> None:
+    await make_dialogs(any_database, "d1")
+    asked = entry(at_ms=NOW_MS)
+    aside = entry(role="ASSIGNED_AGENT", at_ms=NOW_MS + 1, audience="AGENTS_AND_MANAGERS")
+    await append(any_database, asked, aside)
+    assert (await dialog_row(any_database))["owed_since"] == NOW_MS
+
+
 async def test_accept_statuses_owe_nothing_and_are_no_content(any_database: Database) -> None:
     await make_dialogs(any_database, "d1")
     await append(any_database, entry(), entry(role="ASSIGNED_AGENT", is_content=False))

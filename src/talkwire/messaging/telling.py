@@ -55,10 +55,10 @@ def note(log: DialogLog, event: LoggedEvent) -> None:
         log.last_content = event
         if not is_private:
             log.last_public_content = event
-        if event.originator_role != _CONSUMER:
+        if event.originator_role == _CONSUMER:
+            log.owed_since_ms = log.owed_since_ms or event.at_ms
+        elif not is_private:  # a word among agents answers nobody
             log.owed_since_ms = 0
-        elif not log.owed_since_ms:
-            log.owed_since_ms = event.at_ms
     elif event.read_up_to is not None:
         seen = log.read_up_to.get(event.originator_id, -1)
         log.read_up_to[event.originator_id] = max(seen, event.read_up_to)

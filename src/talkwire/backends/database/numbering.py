@@ -64,10 +64,10 @@ def number(
             e.at_ms = dialog.last_at
         if e.is_content:
             dialog.last_content = e.sequence
-            if e.originator_role != "CONSUMER":
+            if e.originator_role == "CONSUMER":
+                dialog.owed_since = dialog.owed_since or e.at_ms
+            elif e.audience == "ALL":  # a word among agents answers nobody
                 dialog.owed_since = 0
-            elif not dialog.owed_since:
-                dialog.owed_since = e.at_ms
         e.outcome = Outcome.APPENDED
         dialog.added += (
             e.account_id, dialog.number, e.sequence, e.event_id, e.at_ms, e.kind, e.originator_id,
