@@ -64,7 +64,7 @@ def check_may_change(standing: Standing, change: FieldChange, subject: Participa
     elif isinstance(change, CloseConversation | CloseDialog):
         allowed = standing.manages or bool(standing.roles - {Role.READER})
     else:
-        allowed = standing.manages or standing.takes_part
+        allowed = standing.takes_part
     if not allowed:
         raise MayNotChange(type(change).__name__)
 
@@ -83,7 +83,7 @@ def _may_change_participants(standing: Standing, change: ParticipantsChange, sub
         case ChangeType.REMOVE:
             return is_self or standing.manages or _may_take_away(standing, change.role)
         case ChangeType.SUGGEST:
-            return standing.manages or standing.takes_part
+            return standing.takes_part
         case ChangeType.ACCEPT:
             return is_self and (standing.is_offered or Role.ASSIGNED_AGENT in standing.roles)
         case ChangeType.REJECT:

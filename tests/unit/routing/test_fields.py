@@ -82,15 +82,16 @@ async def test_a_second_close_is_refused_in_these_words(brand: Brand) -> None:
 
 
 async def test_a_rating_is_taken_after_the_close_and_nothing_else_is(brand: Brand) -> None:
-    who = consumer()
+    who, manager = consumer(), brand.agent("manager")
     opened = await brand.open(who)
+    await brand.update(manager, opened.conversation_id, add(Role.MANAGER))
     await brand.update(who, opened.conversation_id, CLOSE)
     assert (
         await brand.update(who, opened.conversation_id, RATE) == "OK Conversation field updated successfully"
     )
     assert (await brand.now(opened.conversation_id)).csat == Csat(rate=5, resolution_confirmed=True)
     with pytest.raises(ConversationClosed):
-        await brand.update(brand.agent("manager"), opened.conversation_id, NoteChange("late"))
+        await brand.update(manager, opened.conversation_id, NoteChange("late"))
 
 
 @pytest.mark.parametrize("rate", [0, 6])
@@ -286,7 +287,7 @@ async def test_a_delay_is_held_and_taken_back_and_a_role_is_changed(brand: Brand
     opened = await brand.open()
     night = Delay("NIGHT", 5)
     joined = ParticipantsChange(ChangeType.UPDATE, Role.READER)
-    text = await brand.update(manager, opened.conversation_id, DelayChange(night), add(Role.MANAGER), joined)
+    text = await brand.update(manager, opened.conversation_id, add(Role.MANAGER), DelayChange(night), joined)
     now = await brand.now(opened.conversation_id)
     assert text == "OK Agent added successfully"
     assert (now.delay, now.roles_of(manager.id)) == (night, (Role.READER,))
@@ -306,6 +307,7 @@ async def test_only_an_assignment_is_accepted_or_rejected(brand: Brand, kind: Ch
 async def test_a_negative_ttr_and_a_book_of_a_note_are_refused(brand: Brand) -> None:
     manager = brand.agent("manager")
     opened = await brand.open()
+    await brand.update(manager, opened.conversation_id, add(Role.MANAGER))
     for change in (TtrChange(Ttr(TtrType.CUSTOM, -1)), NoteChange("x" * 8193)):
         with pytest.raises(FieldInvalid):
             await brand.update(manager, opened.conversation_id, change)

@@ -234,7 +234,8 @@ async def test_another_skill_cancels_the_rings_and_rings_others(brand: Brand) ->
     manager = brand.agent("manager")
     opened = await brand.open(skill=sales.skill_id)
     await brand.settle()
-    await brand.update(manager, opened.conversation_id, SkillChange(SkillId(care.skill_id)))
+    change = ParticipantsChange(ChangeType.ADD, Role.MANAGER), SkillChange(SkillId(care.skill_id))
+    await brand.update(manager, opened.conversation_id, *change)
     await brand.settle()
     assert brand.rings(seller) == []
     assert len(brand.rings(carer)) == 1
