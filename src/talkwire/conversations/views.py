@@ -17,7 +17,7 @@ _READER = Role.READER.value
 MOST_LOOKED_AT = 64
 """Views looked at to find one to let go: no load takes longer than that."""
 
-RECENT_CONTENTS = 500
+RECENT_CONTENTS = 200
 """How far back unread counters count; beyond it they stop growing."""
 
 
@@ -115,7 +115,7 @@ class Views:
     says whom to tell of it.
     """
 
-    def __init__(self, limit: int = 50_000) -> None:
+    def __init__(self, limit: int = 20_000) -> None:
         self.is_written: Callable[[str, str], bool] = _nobody
         self._limit = limit
         self._views: OrderedDict[tuple[AccountId, ConversationId], View] = OrderedDict()
