@@ -313,6 +313,7 @@ def _application(
     gateway = Gateway(
         services,
         Dispatch(services, incidents),
+        incidents,
         desks,
         registry,
         base.tasks,

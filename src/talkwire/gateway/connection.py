@@ -30,13 +30,14 @@ from talkwire.protocol import client_properties as properties_of
 from talkwire.protocol import codec
 from talkwire.protocol.catalog import BY_SPELLING
 from talkwire.protocol.envelope import Request
-from talkwire.protocol.errors import TooManyRequests
+from talkwire.protocol.errors import BadFrame, TooManyRequests
 from talkwire.protocol.messaging import PublishEvent
 from talkwire.protocol.notify import publish_answer
 from talkwire.protocol.status import Close
 
 PUBLISH = BY_SPELLING["ms.PublishEvent"]
 IDEMPOTENCY_KEY = ".talkwire.IdempotencyKey"
+MAX_KEY_CHARACTERS = 128
 MAX_UNANSWERED = 1_000
 MAX_FILES_WAITING = 32
 LOOK_SECONDS = 0.005
@@ -50,6 +51,13 @@ class _Slot:
     def __init__(self, request_id: str, answer: bytes | None = None) -> None:
         self.request_id = request_id
         self.answer = answer
+
+
+def check_key(key: object) -> str:
+    """An idempotency key that a database can hold. Raises BadFrame."""
+    if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY_CHARACTERS or not key.isprintable():
+        raise BadFrame(f"An idempotency key is text of 1 to {MAX_KEY_CHARACTERS} printable characters")
+    return key
 
 
 _NOTHING_OWED: deque[_Slot] = deque()
@@ -181,8 +189,8 @@ class Connection:
         if not request.headers:
             return call
         for item in header_items(request):
-            if item.get("type") == IDEMPOTENCY_KEY and isinstance(item.get("key"), str):
-                key = item["key"][:128]
+            if item.get("type") == IDEMPOTENCY_KEY:
+                key = check_key(item.get("key"))
                 return Call(call.who, call.dialect, call.connection, call.client_properties, key)
         return call
 

@@ -16,6 +16,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
 
 
+def pong_frame(data: bytes) -> bytes:
+    """The answer to a ping. `data` is the ping's: at most 125 bytes."""
+    return b"\x8a%c%b" % (len(data), data)
+
+
 def close_frame(code: int, reason: str) -> bytes:
     """A goodbye. The reason must fit: at most 123 bytes."""
     return b"\x88%c%b%b" % (2 + len(reason.encode()), code.to_bytes(2, "big"), reason.encode())

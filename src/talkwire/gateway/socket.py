@@ -6,17 +6,18 @@ Source: docs/protocol.md 3.7, 3.8, 4.1, 4.3.
 import asyncio
 import contextlib
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
 from talkwire.gateway.connection import Connection
 from talkwire.gateway.desks import Desks
-from talkwire.gateway.frames import close_frame
+from talkwire.gateway.frames import close_frame, pong_frame
 from talkwire.gateway.outbox import OVERRUN, Outbox
 from talkwire.gateway.peer import Peer, PeerLimits
 from talkwire.gateway.registry import STOPPING, Registry
-from talkwire.handlers.dispatch import Dispatch
+from talkwire.handlers.dispatch import Dispatch, Incidents
 from talkwire.handlers.services import Services
 from talkwire.identity.model import Principal
 from talkwire.kernel.errors import Unauthenticated, Unavailable
@@ -51,6 +52,7 @@ class Gateway:
 
     services: Services
     dispatch: Dispatch
+    incidents: Incidents
     desks: Desks
     registry: Registry
     tasks: Tasks
@@ -67,32 +69,39 @@ class Gateway:
 
     async def consumer(self, request: web.Request) -> web.StreamResponse:
         """A consumer's socket: the JWT comes by header, in the path, or later by InitConnection."""
-        account_id = self._account_of(request)
-        token = _token_of(request)
-        who = None
-        if token:
-            who = await self.services.consumers.principal_of_jwt(account_id, token)
-        elif await self.services.accounts.find(account_id) is None:
-            raise Unauthenticated("No such account")
-        return await self._serve(request, account_id, CONSUMER, who)
+        socket, connection = await self._open(request, CONSUMER, await self._consumer_of(request))
+        await self._live(socket, connection)
+        return socket
 
     async def brand(self, request: web.Request) -> web.StreamResponse:
         """An agent's socket: the bearer comes in the path or by header."""
-        account_id = self._account_of(request)
-        token = _token_of(request)
+        socket, connection = await self._open(request, BRAND, await self._agent_of(request))
+        await self._live(socket, connection)
+        return socket
+
+    async def _consumer_of(self, request: web.Request) -> Principal | None:
+        account_id, token = self._account_of(request), _token_of(request)
+        if token:
+            return await self.services.consumers.principal_of_jwt(account_id, token)
+        if await self.services.accounts.find(account_id) is None:
+            raise Unauthenticated("No such account")
+        return None
+
+    async def _agent_of(self, request: web.Request) -> Principal:
+        account_id, token = self._account_of(request), _token_of(request)
         if not token:
             raise Unauthenticated("The bearer is missing")
-        who = await self.services.sign_in.principal_of_bearer(account_id, token)
-        return await self._serve(request, account_id, BRAND, who)
+        return await self.services.sign_in.principal_of_bearer(account_id, token)
 
     def _account_of(self, request: web.Request) -> AccountId:
         if self.registry.is_draining:
             raise Unavailable("The server stops")
         return AccountId(request.match_info["account_id"])
 
-    async def _serve(
-        self, request: web.Request, account_id: AccountId, role: str, who: Principal | None
-    ) -> web.WebSocketResponse:
+    async def _open(
+        self, request: web.Request, role: str, who: Principal | None
+    ) -> tuple[web.WebSocketResponse, Connection]:
+        """Shake hands. Raises ConnectionResetError when the client has gone meanwhile."""
         peer = Peer(role, _dialect_of(request, role), who, self.peer_limits, self.services.clock.now_ms())
         socket = web.WebSocketResponse(
             timeout=CLOSE_WAIT_SECONDS,
@@ -105,7 +114,7 @@ class Gateway:
         stream = await socket.prepare(request)
         transport = request.transport
         if transport is None:
-            return socket
+            raise ConnectionResetError
         holder: list[Connection] = []
         outbox = Outbox(
             transport,
@@ -114,7 +123,7 @@ class Gateway:
             lambda: holder[0].close(Close.TRY_AGAIN_LATER, OVERRUN),
         )
         connection = Connection(
-            account_id,
+            AccountId(request.match_info["account_id"]),
             peer,
             outbox,
             stream,
@@ -126,55 +135,72 @@ class Gateway:
             _properties_of(request),
         )
         holder.append(connection)
-        await self._run(socket, connection)
-        return socket
+        return socket, connection
 
-    async def _run(self, socket: web.WebSocketResponse, connection: Connection) -> None:
-        over, closing = asyncio.Event(), list[asyncio.Task[None]]()
+    async def _live(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+        """From the handshake to the end. This frame lies in memory for every idle socket."""
+        goodbye = _Goodbye(connection, self.tasks)
         self.registry.add(connection)
-        connection.close_wanted = lambda: closing.append(
-            self.tasks.start(_say_goodbye(connection, over), "gateway: close")
-        )
+        connection.close_wanted = goodbye.say
         if self.registry.is_draining:  # it came in while the others were sent away
             connection.close(Close.GOING_AWAY, STOPPING)
         try:
-            try:
-                if connection.peer.who is not None:
-                    connection.following.begin()
-                await _read(socket, connection)
-            finally:
-                over.set()
-                connection.ended()
-            if closing:
-                await asyncio.wait(closing)
-            else:
-                await socket.close(drain=False)
+            if connection.peer.who is not None:
+                connection.following.begin()
+            while True:
+                message = await socket.receive()
+                if message.type in _ENDS:
+                    break
+                waiting = _take(connection, message.type, message.data)
+                if waiting is not None:
+                    connection.is_busy = True
+                    await waiting
+                    connection.is_busy = False
+        except Exception as error:  # noqa: BLE001 -- a bug of ours is recorded; HTTP's answer to it has no place here
+            connection.close(
+                Close.INTERNAL_ERROR, f"incident {self.incidents.record(error, 'gateway: socket')}"
+            )
         finally:
+            connection.ended()
+            await goodbye.finish(socket)
             self.registry.remove(connection)
 
 
-async def _read(socket: web.WebSocketResponse, connection: Connection) -> None:
-    """Take frames until the end. The loop of the hot path."""
-    while True:
-        message = await socket.receive()
-        kind = message.type
-        if kind in _FRAMES:
-            if connection.close_code is not None:
-                continue  # too late: our goodbye was the last that this client hears
-            waiting = connection.receive(message.data)
-            if waiting is not None:
-                connection.is_busy = True
-                await waiting
-                connection.is_busy = False
-        elif kind is WSMsgType.PING:
-            connection.seen()
-            connection.outbox.flush()
-            if connection.close_code is None:
-                await socket.pong(message.data)
-        elif kind is WSMsgType.PONG:
-            connection.seen()
-        elif kind in _ENDS:
+def _take(connection: Connection, kind: WSMsgType, data: bytes) -> Awaitable[None] | None:
+    """What one message asks for; what is returned must be awaited before the next is taken."""
+    if connection.close_code is not None:
+        return None  # too late: our goodbye was the last that this client hears
+    if kind in _FRAMES:
+        return connection.receive(data)
+    connection.seen()
+    if kind is WSMsgType.PING:
+        connection.outbox.put(pong_frame(data))
+    return None
+
+
+class _Goodbye:
+    """The end of a socket that we ask for: said once, and waited for until the client has said it too."""
+
+    __slots__ = ("_connection", "_over", "_task", "_tasks")
+
+    def __init__(self, connection: Connection, tasks: Tasks) -> None:
+        self._connection = connection
+        self._tasks = tasks
+        self._over: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def say(self) -> None:
+        if self._task is None:
+            self._over = asyncio.Event()
+            self._task = self._tasks.start(_say_goodbye(self._connection, self._over), "gateway: close")
+
+    async def finish(self, socket: web.WebSocketResponse) -> None:
+        """The client has stopped reading or has said its goodbye."""
+        if self._task is None or self._over is None:
+            await socket.close(drain=False)
             return
+        self._over.set()
+        await asyncio.wait([self._task])
 
 
 async def _say_goodbye(connection: Connection, over: asyncio.Event) -> None:

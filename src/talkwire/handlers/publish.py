@@ -64,13 +64,13 @@ def extras_of(call: Call, request: Request, body: PublishEvent) -> Extras:
         metadata=_metadata(metadata),
         client_properties=call.client_properties,
         idempotency_key=call.idempotency_key,
-        fingerprint=fingerprint_of(body) if call.idempotency_key else None,
+        fingerprint=fingerprint_of(body, bytes(metadata)) if call.idempotency_key else None,
     )
 
 
-def fingerprint_of(body: msgspec.Struct) -> bytes:
+def fingerprint_of(body: msgspec.Struct, metadata: bytes = b"") -> bytes:
     """A hash of what a request means, so that one idempotency key stands for one request."""
-    return hashlib.sha256(codec.encode(body)).digest()
+    return hashlib.sha256(codec.encode(body) + metadata).digest()
 
 
 def hosted_file_of(event: Event) -> HostedFileMessage | None:
