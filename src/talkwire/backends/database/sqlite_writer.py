@@ -115,7 +115,7 @@ class SqliteWriter:
             while True:
                 started = time.perf_counter()
                 self._commit(batch)
-                self.commit_heard(events_in(batch), time.perf_counter() - started)
+                self._tell(batch, time.perf_counter() - started)
                 if len(batch) >= GATHER_FROM:
                     self._settled(batch, idle=False)
                     batch = []
@@ -126,6 +126,13 @@ class SqliteWriter:
                 if not following:
                     break
                 batch = following
+
+    def _tell(self, batch: Sequence[Entry], seconds: float) -> None:
+        """Whoever counts commits must not end them."""
+        try:
+            self.commit_heard(events_in(batch), seconds)
+        except Exception:  # noqa: BLE001 -- this thread has to live
+            _log.exception("Counting a commit failed.")
 
     def _tidy(self) -> None:
         try:
