@@ -4,13 +4,17 @@ from talkwire.messaging.logged import LoggedEvent
 from talkwire.protocol.notify import event_notification_v2, event_notification_v3
 
 _SHORT, _MEDIUM = 126, 65_536
+_HEADERS = tuple(
+    bytes((0x81, size)) if size < _SHORT else b"\x81\x7e" + size.to_bytes(2, "big") for size in range(4096)
+)
+"""Of text frames by size, made once: most frames are small, and there are three for every event."""
 
 
 def text_frame(payload: bytes) -> bytes:
     """One unmasked, final text frame."""
     size = len(payload)
-    if size < _SHORT:
-        return b"\x81%c%b" % (size, payload)
+    if size < len(_HEADERS):
+        return _HEADERS[size] + payload
     if size < _MEDIUM:
         return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)

@@ -32,7 +32,7 @@ def conversation_result(view: View, dialect: Dialect, *, sees_private: bool, tel
     }
     last = log.last_content if sees_private else log.last_public_content
     if last is not None and tells_last:
-        result["lastContentEventNotification"] = msgspec.Raw(event_change(last, is_v3=dialect.is_v3).encode())
+        result["lastContentEventNotification"] = msgspec.Raw(event_change(last, is_v3=dialect.is_v3))
     return result
 
 

@@ -12,32 +12,39 @@ EVENT_V2 = ".ams.ms.OnlineEventDistribution"
 
 def event_notification_v3(event: ToldEvent) -> bytes:
     """`ms.MessagingEventNotification` with this one change."""
-    return (
+    start = (
         f'{{"kind":"notification","type":"{EVENTS_V3}","body":{{"dialogId":"{event.dialog_id}",'
-        f'"changes":[{event_change(event, is_v3=True)}]}}}}'
-    ).encode()
+        f'"changes":[{_before(event, is_v3=True)}'
+    )
+    return b"".join((start.encode(), event.told_event, _after(event), b"]}}"))
 
 
 def event_notification_v2(event: ToldEvent) -> bytes:
     """`.ams.ms.OnlineEventDistribution`: the body is one event, with both ids of its originator."""
-    return f'{{"kind":"notification","type":"{EVENT_V2}","body":{event_change(event, is_v3=False)}}}'.encode()
+    start = f'{{"kind":"notification","type":"{EVENT_V2}","body":{_before(event, is_v3=False)}'
+    return b"".join((start.encode(), event.told_event, _after(event), b"}"))
 
 
 def replay_notification_v3(dialog_id: str, events: list[ToldEvent]) -> bytes:
     """Past events of one dialog in one notification; `changes` is empty when there are none."""
-    changes = ",".join([event_change(event, is_v3=True) for event in events])
-    return (
-        f'{{"kind":"notification","type":"{EVENTS_V3}","body":{{"dialogId":"{dialog_id}","changes":[{changes}]}}}}'
-    ).encode()
+    start = f'{{"kind":"notification","type":"{EVENTS_V3}","body":{{"dialogId":"{dialog_id}","changes":['
+    return b"".join(
+        (start.encode(), b",".join([event_change(event, is_v3=True) for event in events]), b"]}}")
+    )
 
 
 def events_array(events: list[ToldEvent], *, is_v3: bool) -> bytes:
     """The bare array that answers QueryMessages."""
-    return f"[{','.join([event_change(event, is_v3=is_v3) for event in events])}]".encode()
+    return b"[%b]" % b",".join([event_change(event, is_v3=is_v3) for event in events])
 
 
-def event_change(event: ToldEvent, *, is_v3: bool) -> str:
-    """One item of `changes`, as JSON text. Chat states have neither sequence nor timestamp."""
+def event_change(event: ToldEvent, *, is_v3: bool) -> bytes:
+    """One item of `changes`, as JSON. Chat states have neither sequence nor timestamp."""
+    return b"".join((_before(event, is_v3=is_v3).encode(), event.told_event, _after(event)))
+
+
+def _before(event: ToldEvent, *, is_v3: bool) -> str:
+    """What stands before the event itself. Text, because it is ASCII; the event stays bytes: it may not be."""
     numbered = f'"sequence":{event.sequence},"serverTimestamp":{event.at_ms},' if event.sequence >= 0 else ""
     originator = (
         f'"originatorId":"{event.originator_id}"'
@@ -52,12 +59,16 @@ def event_change(event: ToldEvent, *, is_v3: bool) -> str:
             f'"originatorMetadata":{{"id":"{event.originator_id}","role":"{event.originator_role}",'
             f'"clientProperties":{properties}}},"originatorClientProperties":{properties}'
         )
-    metadata = "" if event.metadata is None else f',"metadata":{event.metadata.decode()}'
-    return (
-        f'{{{numbered}{originator},{role},"event":{event.told_event.decode()},'
-        f'"conversationId":"{event.conversation_id}","dialogId":"{event.dialog_id}",'
-        f'"messageAudience":"{event.audience}"{metadata}}}'
-    )
+    return f'{{{numbered}{originator},{role},"event":'
+
+
+def _after(event: ToldEvent) -> bytes:
+    """What stands behind the event itself."""
+    ids = (
+        f',"conversationId":"{event.conversation_id}","dialogId":"{event.dialog_id}",'
+        f'"messageAudience":"{event.audience}"'
+    ).encode()
+    return ids + b"}" if event.metadata is None else b'%b,"metadata":%b}' % (ids, event.metadata)
 
 
 def publish_answer(request_id: bytes, type_name: bytes, sequence: int) -> bytes:
