@@ -23,6 +23,7 @@ _PATH = re.compile(
     r"\.(?P<type>[A-Za-z]{3,4})",
     re.ASCII,
 )
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
 
 
 class FilePath(NamedTuple):
@@ -50,6 +51,7 @@ def build_path(
     )
 
 
+@lru_cache(maxsize=4096)  # a path is read some five times in the minute in which it is shared
 def parse_path(relative_path: str) -> FilePath | None:
     """Read a path of either generation; None when it is neither."""
     found = _PATH.fullmatch(relative_path)
@@ -70,8 +72,10 @@ def _moment(second: int) -> str:
 
 
 def _read_moment(moment: str) -> int | None:
+    """Epoch milliseconds of `_dd-MM-yyyy_HH-mm-ss-SSS`; None when there is no such moment."""
+    day, month, year, hour, minute, second, millisecond = (int(part) for part in _DIGITS.findall(moment))
     try:
-        second = datetime.strptime(moment[:-4], "_%d-%m-%Y_%H-%M-%S").replace(tzinfo=UTC)
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-    return int(second.timestamp()) * 1000 + int(moment[-3:])
+    return int(at.timestamp()) * 1000 + millisecond
