@@ -27,8 +27,11 @@ else:
 
 T = TypeVar("T")
 
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 192 * 1024
 """How much of an upload is gathered before a thread writes it; with the socket's buffers under 1 MiB."""
+
+MOST_PIECES = 64
+"""A slow sender's pieces are joined now and then: a byte costs little, an object of one byte does not."""
 
 READ_BYTES = 512 * 1024
 _KEY = re.compile(r"[0-9a-f]{16,64}", re.ASCII)
@@ -63,19 +66,17 @@ class LocalDisk:
 
     async def put(self, key: str, chunks: AsyncIterator[bytes], max_bytes: int) -> Stored:
         draft = _Draft(self._incoming, self._place(key))
-        gathered = bytearray()
+        gathered = _Gathered()
         size = 0
         try:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > max_bytes:
                     raise ObjectTooLarge  # noqa: TRY301 -- what was gathered goes the same way for every reason
-                gathered += chunk
-                if len(gathered) >= BATCH_BYTES:
-                    full, gathered = gathered, bytearray()
-                    await self._run(draft.write, full)
-                    del full
-            digest = await self._run(draft.finish, gathered)
+                gathered.add(chunk)
+                if gathered.size_bytes >= BATCH_BYTES:
+                    await self._run(draft.write, gathered.take())
+            digest = await self._run(draft.finish, gathered.take())
         except BaseException:
             # Not awaited: this task may be cancelled. The draft's lock puts it after what is still running.
             self._pool.submit(draft.discard)
@@ -135,6 +136,26 @@ class LocalDisk:
         _sync_folder(place.parent)
 
 
+class _Gathered:
+    """What has come of an upload and is not written yet, as it came: nothing is copied that is not tiny."""
+
+    __slots__ = ("_pieces", "size_bytes")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.size_bytes = 0
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self.size_bytes += len(piece)
+        if len(self._pieces) >= MOST_PIECES:
+            self._pieces = [b"".join(self._pieces)]
+
+    def take(self) -> list[bytes]:
+        pieces, self._pieces, self.size_bytes = self._pieces, [], 0
+        return pieces
+
+
 class _Draft:
     """One upload on its way: a temporary name of its own until all of it is on disk.
 
@@ -150,14 +171,14 @@ class _Draft:
         self._discarded = False
         self._hash = hashlib.sha256()
 
-    def write(self, data: bytearray) -> None:
+    def write(self, pieces: list[bytes]) -> None:
         with self._lock:
-            self._write(data)
+            self._write(pieces)
 
-    def finish(self, data: bytearray) -> str:
+    def finish(self, pieces: list[bytes]) -> str:
         """Write the rest, make it durable under its key, and return the hash of the whole."""
         with self._lock:
-            self._write(data)
+            self._write(pieces)
             _sync(self._descriptor)
             self._close()
             os.rename(self._aside, self._place)  # noqa: PTH104 -- the hot path of every upload
@@ -172,18 +193,19 @@ class _Draft:
             self._close()
             (self._place if self._renamed else self._aside).unlink(missing_ok=True)
 
-    def _write(self, data: bytearray) -> None:
+    def _write(self, pieces: list[bytes]) -> None:
         if self._discarded:  # cancelled before this thread came to it
             raise OSError(errno.ECANCELED, "discarded")
         if self._descriptor < 0:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             self._descriptor = os.open(self._aside, flags, 0o600)
-        self._hash.update(data)
-        with memoryview(data) as view:
+        for piece in pieces:
+            self._hash.update(piece)
             written = 0
-            while written < len(view):
-                written += os.write(self._descriptor, view[written:])
-        data.clear()  # whoever still holds on to it holds nothing: the next batch is growing already
+            with memoryview(piece) as view:
+                while written < len(view):
+                    written += os.write(self._descriptor, view[written:])
+        pieces.clear()  # whoever still holds on to it holds nothing: the next batch is growing already
 
     def _close(self) -> None:
         if self._descriptor >= 0:
