@@ -102,6 +102,7 @@ class Peer:
                 return self._connect(request, request_type)
             return Perform(request, request_type)
         except BadFrame as error:
+            self._allowance -= 1  # reading it was work too
             return Refuse(self.refusal(error.request_id or request_id, error))
         except TalkwireError as error:
             return Refuse(self.refusal(request_id, error))

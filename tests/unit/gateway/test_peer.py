@@ -132,6 +132,12 @@ def test_whoever_asks_too_much_is_refused_until_time_has_passed() -> None:
     assert [type(peer.receive(ask, 10_000)) for _ in range(5)] == [Perform] * 4 + [Refuse]
 
 
+def test_frames_that_cannot_be_read_count_too() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
+    assert [refused(peer.receive(b"garbage", 0))["code"] for _ in range(5)] == [400] * 5
+    assert refused(peer.receive(frame("GetClock"), 0))["code"] == 429
+
+
 def test_a_clock_that_goes_back_takes_nothing_away() -> None:
     peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 10_000)
     assert all(isinstance(peer.receive(frame("GetClock"), 0), Perform) for _ in range(5))
