@@ -27,7 +27,7 @@ else:
 
 T = TypeVar("T")
 
-BATCH_BYTES = 192 * 1024
+BATCH_BYTES = 256 * 1024
 """How much of an upload is gathered before a thread writes it; with the socket's buffers under 1 MiB."""
 
 MOST_PIECES = 64
