@@ -1,9 +1,7 @@
 """What a handler knows of the request besides its body, and of the socket it came on."""
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import msgspec
+from dataclasses import dataclass
+from typing import Protocol
 
 from talkwire.conversations.model import ConversationQuery
 from talkwire.identity.model import Principal
@@ -45,11 +43,3 @@ class Call:
     idempotency_key: str | None = None
     metadata: bytes | None = None  # JSON array
     fingerprint: bytes = b""  # hash of the request's body, for the idempotency key
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A body with another code than the catalogue's, or nothing unusual at all."""
-
-    body: Any = field(default=msgspec.UNSET)
-    code: int | None = None

@@ -7,7 +7,7 @@ import msgspec
 from talkwire.conversations.model import Campaign, ConversationQuery, State, TtrType
 from talkwire.conversations.opening import ConversationRequest
 from talkwire.handlers.call import Call
-from talkwire.handlers.fields import field_changes
+from talkwire.handlers.fields import check_skill, field_changes
 from talkwire.handlers.publish import fingerprint_of
 from talkwire.handlers.services import Services
 from talkwire.kernel.errors import Invalid, NotFound
@@ -23,7 +23,6 @@ from talkwire.protocol.conversations import (
     UpdateExConversationSubscription,
 )
 
-MAX_SKILL_DIGITS = 10
 MAX_FILTER_IDS = 1_000
 MAX_CONTEXT_BYTES = 16 * 1024
 
@@ -106,11 +105,7 @@ async def _query(services: Services, call: Call, body: SubscribeExConversations)
 def skill_of(skill_id: str | int | None) -> SkillId:
     """A skill as clients send it: text or number; absent or empty means any. Raises Invalid."""
     text = str(skill_id).strip() if skill_id is not None else ""
-    if text in ("", ANY_SKILL):
-        return ANY_SKILL
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_SKILL_DIGITS):
-        raise Invalid("skillId is a number of at most ten digits, or -1")
-    return SkillId(text)
+    return check_skill(text) if text else ANY_SKILL
 
 
 def _ttr_type(name: str | None) -> TtrType | None:

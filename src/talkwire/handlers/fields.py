@@ -36,6 +36,13 @@ def field_changes(fields: Sequence[ConversationField], dialog_id: str | None) ->
     return changes
 
 
+def check_skill(text: str) -> SkillId:
+    """A skill's id as clients send it. Raises Invalid."""
+    if text != ANY_SKILL and not (text.isascii() and text.isdigit() and len(text) <= MAX_SKILL_DIGITS):
+        raise Invalid("A skill is a number of at most ten digits, or -1")
+    return SkillId(text)
+
+
 def _close(field: ConversationField, _dialog_id: str | None) -> FieldChange:
     if field.conversation_state != "CLOSE":
         raise Invalid("conversationState can only become CLOSE")
@@ -60,10 +67,7 @@ def _participants(field: ConversationField, _dialog_id: str | None) -> FieldChan
 
 
 def _skill(field: ConversationField, _dialog_id: str | None) -> FieldChange:
-    text = "" if field.skill is None else str(field.skill).strip()
-    if text != ANY_SKILL and not (text.isascii() and text.isdigit() and len(text) <= MAX_SKILL_DIGITS):
-        raise Invalid("skill is a number of at most ten digits, or -1")
-    return SkillChange(SkillId(text))
+    return SkillChange(check_skill("" if field.skill is None else str(field.skill).strip()))
 
 
 def _ttr(field: ConversationField, _dialog_id: str | None) -> FieldChange:

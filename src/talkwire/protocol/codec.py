@@ -18,7 +18,6 @@ DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Everything msgspec raises on bytes from outside."""
 
 ERROR_TYPE = ".ReqBody$ErrorResp"
-STRING_ERROR_TYPE = ".ReqBody$StringResp"
 
 
 _ZERO = b"\\u0000"

@@ -4,16 +4,6 @@ from typing import Any
 
 import msgspec
 
-MAX_TOKEN_CHARACTERS = 2048
-
-
-class ConnectionHeader(msgspec.Struct, rename="camel"):
-    """One item of `headers`: client properties or a token. Other members are kept in the raw item."""
-
-    type: str = ""
-    jwt: str | None = None
-    key: str | None = None
-
 
 class SetUserProfile(msgspec.Struct, rename="camel"):
     """Unknown members are ignored; `{}` is legal."""

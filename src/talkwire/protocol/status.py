@@ -25,9 +25,6 @@ STATUS: dict[ErrorKind, Status] = {
     ErrorKind.NOT_IMPLEMENTED: Status(501, "Not implemented"),
 }
 
-NAMES = {200: "OK", 201: "CREATED", 202: "ACCEPTED"}
-"""Status names of the Connector API. Source: docs/protocol.md 7, Appendix A19."""
-
 INTERNAL_ERROR = Status(500, "Internal error")
 
 
@@ -36,7 +33,6 @@ class Close:
 
     NORMAL = 1000
     GOING_AWAY = 1001
-    UNSUPPORTED_DATA = 1003
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
     TRY_AGAIN_LATER = 1013  # outbox over its bound: reconnect with the same token, catch up by sequence

@@ -5,6 +5,7 @@ however long its queue is.
 """
 
 import asyncio
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Never
@@ -112,11 +113,9 @@ class Dispatcher:
         """Wait until something changed or is due, at most a second: tests and drills move the clock."""
         until_ms = min(self._look_at_ms.values(), default=0) - self._clock.now_ms()
         seconds = min(max(until_ms / 1000, 0.01), LONGEST_NAP_SECONDS) if self._look_at_ms else None
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds or LONGEST_NAP_SECONDS):
                 await self._awake.wait()
-        except TimeoutError:
-            pass
 
     def take_due(self) -> list[AccountId]:
         """Accounts to look at now; they are not due any more."""
