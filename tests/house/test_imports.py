@@ -44,7 +44,7 @@ def test_a_breach_of_each_contract_is_noticed(contract: str, root: Path, tmp_pat
     _write(package / "kernel" / "napping.py", "import time\n")
     _write(package / "backends" / "database" / "sqlite.py", "")
     _write(package / "files" / "rules.py", "")
-    _write(package / "assembly.py", "import talkwire.backends.database.sqlite\n")
+    _write(package / "assembly" / "node.py", "import talkwire.backends.database.sqlite\n")
     kept = _lint(root, tmp_path / "src")
     assert kept.returncode == 0, kept.stdout + kept.stderr
 

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from talkwire.accounts.model import PropertyChange
 from talkwire.accounts.properties import AGENT_FILE_SHARING_GRANT
-from talkwire.assembly import Node, assemble
+from talkwire.assembly.node import Node, assemble
 from talkwire.identity.model import Privilege
 from talkwire.identity.sign_in import Credentials
 from talkwire.identity.users import AgentChange

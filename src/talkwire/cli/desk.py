@@ -132,7 +132,7 @@ def _in_use(settings: Settings) -> str:
 
 
 async def _work(settings: Settings, work: Work) -> Any:
-    from talkwire.assembly import open_database  # noqa: PLC0415 -- the help should come fast
+    from talkwire.assembly.foundation import open_database  # noqa: PLC0415 -- the help should come fast
 
     if not settings.storage.database_url:
         prepare_folder(settings.storage.data_path)

@@ -40,7 +40,7 @@ def serve(settings: Settings) -> None:
     # what serves is imported when it is known that it can: a complaint should not take a second
     import uvloop  # noqa: PLC0415
 
-    from talkwire.assembly import assemble  # noqa: PLC0415
+    from talkwire.assembly.node import assemble  # noqa: PLC0415
     from talkwire.cli.running import run  # noqa: PLC0415
     from talkwire.ops.logs import configure_logs  # noqa: PLC0415
 

@@ -1,0 +1,103 @@
+"""The HTTP side: the application with all its routes, and what `/readyz` asks."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from talkwire.assembly.foundation import Foundation
+from talkwire.assembly.identity import IdentityRooms
+from talkwire.backends.database.port import Database
+from talkwire.backends.filestore.port import FileStore
+from talkwire.gateway.desks import Desks
+from talkwire.gateway.peer import PeerLimits
+from talkwire.gateway.registry import Registry
+from talkwire.gateway.socket import Gateway, SocketLimits
+from talkwire.handlers.dispatch import Dispatch
+from talkwire.handlers.services import Services
+from talkwire.httpapi import (
+    configuration,
+    configuration_keys,
+    configuration_skills,
+    configuration_users,
+    consumers,
+    discovery,
+    health,
+    sign_in,
+    storage,
+)
+from talkwire.httpapi.authorization import DOORS, Doors
+from talkwire.httpapi.cors import cors_middleware
+from talkwire.httpapi.discovery import BaseHost
+from talkwire.httpapi.errors import error_middleware
+from talkwire.identity.oauth import SignedRequests
+from talkwire.identity.sign_in import SignIn
+from talkwire.routing.skills import Skills
+
+PROBE_KEY = "0" * 32
+"""What `/readyz` writes and removes to see that the disk takes files."""
+
+
+def registry_of(base: Foundation, sign_in_door: SignIn) -> Registry:
+    sockets = base.settings.sockets
+    registry = Registry(
+        base.clock,
+        sign_in_door,
+        base.tasks,
+        base.metrics,
+        idle_seconds=sockets.idle_seconds,
+        init_seconds=sockets.first_frame_seconds,
+    )
+    sign_in_door.on_revoked(registry.session_ended)
+    return registry
+
+
+def application(
+    base: Foundation, identity: IdentityRooms, services: Services, skills: Skills, registry: Registry
+) -> web.Application:
+    settings, clock, incidents = base.settings, base.clock, base.incidents
+    app = web.Application(
+        middlewares=[cors_middleware, error_middleware(incidents)],
+        client_max_size=settings.listen.http_body_bytes,
+    )
+    signed_requests = SignedRequests(identity.api_keys, identity.agents, clock)
+    app[DOORS] = Doors(identity.sign_in, identity.consumers, signed_requests)
+    desks = Desks()
+    services.routing.on_ring(desks.ring)
+    services.routing.on_agent_state(desks.state)
+    sockets = settings.sockets
+    gateway = Gateway(
+        services,
+        Dispatch(services, incidents),
+        incidents,
+        desks,
+        registry,
+        base.tasks,
+        SocketLimits(sockets.frame_bytes, sockets.outbox_bytes),
+        PeerLimits(sockets.requests_per_second, sockets.requests_burst),
+    )
+    base_host = BaseHost(settings.listen.public_host, settings.listen.port)
+    app.add_routes(gateway.routes())
+    app.add_routes(discovery.routes(identity.accounts, base_host))
+    app.add_routes(sign_in.routes(identity.sign_in, base_host, clock))
+    app.add_routes(consumers.routes(identity.consumers))
+    app.add_routes(configuration.routes(identity.accounts))
+    app.add_routes(configuration_users.routes(identity.agents))
+    app.add_routes(configuration_skills.routes(skills))
+    app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
+    app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
+    app.add_routes(storage.routes(services.files.storage))
+    return app
+
+
+def readiness_checks(database: Database, file_store: FileStore) -> dict[str, health.Check]:
+    async def database_answers() -> None:
+        await database.read("SELECT 1 AS one")
+
+    async def one_byte() -> AsyncIterator[bytes]:
+        yield b"?"
+
+    async def files_are_writable() -> None:
+        await file_store.put(PROBE_KEY, one_byte(), 1)
+        await file_store.delete(PROBE_KEY)
+
+    return {"database": database_answers, "files": files_are_writable}

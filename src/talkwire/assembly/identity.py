@@ -1,0 +1,55 @@
+"""The rooms of accounts and identity, put together."""
+
+from dataclasses import dataclass
+
+from talkwire.accounts.service import Accounts
+from talkwire.assembly.foundation import Foundation
+from talkwire.identity.agents import Agents
+from talkwire.identity.api_keys import ApiKeys
+from talkwire.identity.brand_keys import BrandKeys
+from talkwire.identity.consumer_profiles import ConsumerProfiles
+from talkwire.identity.consumers import Consumers
+from talkwire.identity.keys import SigningKeys
+from talkwire.identity.limits import ConsumerLimits, SignInLimits
+from talkwire.identity.passwords import Passwords
+from talkwire.identity.sessions import Sessions
+from talkwire.identity.sign_in import SignIn
+
+
+@dataclass(frozen=True)
+class IdentityRooms:
+    accounts: Accounts
+    agents: Agents
+    sign_in: SignIn
+    consumers: Consumers
+    sessions: Sessions
+    api_keys: ApiKeys
+    brand_keys: BrandKeys
+    signing_keys: SigningKeys
+
+
+def identity_rooms(base: Foundation) -> IdentityRooms:
+    """Nothing of it reaches right of identity."""
+    settings, clock, database = base.settings, base.clock, base.database
+    numbers = settings.identity
+    accounts = Accounts(database, clock)
+    passwords = Passwords()
+    agents = Agents(database, clock, passwords)
+    limits = SignInLimits(
+        numbers.session_idle_seconds, numbers.session_seconds, numbers.failed_logins_per_minute
+    )
+    sessions = Sessions(database, clock, agents, limits)
+    api_keys = ApiKeys(database, clock, agents)
+    signing_keys, brand_keys = SigningKeys(database, clock), BrandKeys(database, clock)
+    consumers_of = Consumers(
+        accounts,
+        signing_keys,
+        brand_keys,
+        ConsumerProfiles(database, clock, settings.messages.sde_bytes),
+        clock,
+        ConsumerLimits(
+            token_seconds=numbers.consumer_token_seconds, sign_ups_per_minute=numbers.sign_ups_per_minute
+        ),
+    )
+    door = SignIn(accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock)
+    return IdentityRooms(accounts, agents, door, consumers_of, sessions, api_keys, brand_keys, signing_keys)

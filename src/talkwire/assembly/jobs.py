@@ -1,0 +1,16 @@
+"""Every job of the house, as the worker runs them."""
+
+from talkwire.assembly.foundation import Foundation
+from talkwire.assembly.identity import IdentityRooms
+from talkwire.identity.jobs import jobs as identity_jobs
+from talkwire.kernel.jobs import Job
+from talkwire.messaging.jobs import jobs as messaging_jobs
+from talkwire.routing.jobs import jobs as routing_jobs
+
+
+def jobs_of(base: Foundation, identity: IdentityRooms) -> list[Job]:
+    return [
+        *identity_jobs(identity.accounts, identity.sessions),
+        *routing_jobs(base.database, base.clock),
+        *messaging_jobs(base.database, base.clock, base.settings.messages.idempotency_key_seconds),
+    ]

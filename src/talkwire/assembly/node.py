@@ -1,0 +1,108 @@
+"""A whole node: one running server, without its listeners."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from talkwire.accounts.service import Accounts
+from talkwire.assembly.application import application, readiness_checks, registry_of
+from talkwire.assembly.foundation import Foundation, open_database
+from talkwire.assembly.identity import identity_rooms
+from talkwire.assembly.jobs import jobs_of
+from talkwire.assembly.rooms import file_limits, services_of, survey_app_of, timing_of
+from talkwire.backends.database.port import Database
+from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.conversations.service import Conversations
+from talkwire.conversations.views import Views
+from talkwire.files.service import Files
+from talkwire.gateway.registry import Registry
+from talkwire.handlers.services import Services
+from talkwire.httpapi import health
+from talkwire.identity.agents import Agents
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.tasks import Tasks
+from talkwire.messaging.logged import of_row
+from talkwire.ops.incidents import IncidentLog
+from talkwire.ops.metrics import Metrics
+from talkwire.ops.worker import Worker
+from talkwire.routing.service import Routing
+from talkwire.routing.skills import Skills
+from talkwire.settings import Settings
+
+
+@dataclass(frozen=True)
+class Node:
+    """One running server, without its listeners."""
+
+    app: web.Application
+    metrics: Metrics
+    services: Services
+    skills: Skills
+    registry: Registry
+    database: Database
+    file_store: LocalDisk
+    tasks: Tasks
+    worker: Worker
+    settings: Settings
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.services.accounts
+
+    @property
+    def agents(self) -> Agents:
+        return self.services.agents
+
+    async def drain(self) -> None:
+        """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""
+        await self.registry.drain(self.settings.process.drain_seconds * 0.4)
+
+    async def close(self) -> None:
+        """Let go of the database and everything else."""
+        self.services.presence.close()
+        await self.tasks.close()
+        await self.worker.stop()
+        await self.file_store.close()
+        await self.database.close()
+
+
+async def assemble(settings: Settings, clock: Clock) -> Node:
+    """A node that is ready to be served. Raises SchemaTooNew, DatabaseInUse, Unavailable."""
+    metrics = Metrics()
+    incidents = IncidentLog(metrics)
+    tasks = Tasks(incidents.task_failed)
+    database = await open_database(settings)
+    try:
+        await database.migrate()
+        return await _assemble(Foundation(settings, clock, database, metrics, incidents, tasks))
+    except BaseException:
+        await database.close()
+        raise
+
+
+async def _assemble(base: Foundation) -> Node:
+    settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
+    identity = identity_rooms(base)
+    conversations = Conversations(database, clock, Views(), hydrate=of_row)
+    survey_app = survey_app_of(identity.accounts)
+    routing = Routing(database, clock, conversations, identity.agents, survey_app, timing_of(settings))
+    identity.agents.on_change(lambda changed: routing.look_again(changed.account_id))
+    file_store = await LocalDisk.open(settings.storage.data_path / "files")
+    files = Files(database, file_store, identity.accounts, conversations, clock, file_limits(settings))
+    services = services_of(base, identity, routing, files, conversations)
+    registry = registry_of(base, identity.sign_in)
+    skills = Skills(database, clock)
+    app = application(base, identity, services, skills, registry)
+    app.add_routes(
+        health.routes(
+            readiness_checks(database, file_store), lambda: registry.is_draining, base.metrics.render
+        )
+    )
+    base.database.on_commit(base.metrics.batch_committed)
+    base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
+    worker = Worker(jobs_of(base, identity), base.metrics.job_ran)
+    await routing.start()
+    tasks.start(routing.run(), "routing")
+    tasks.start(registry.sweep_forever(), "gateway: sweep")
+    worker.start()
+    return Node(app, base.metrics, services, skills, registry, database, file_store, tasks, worker, settings)

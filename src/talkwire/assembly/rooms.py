@@ -1,0 +1,90 @@
+"""Conversations, routing, files and messaging, put together."""
+
+from collections.abc import Awaitable, Callable
+
+from talkwire.accounts.properties import SURVEY_APP
+from talkwire.accounts.service import Accounts
+from talkwire.assembly.foundation import Foundation
+from talkwire.assembly.identity import IdentityRooms
+from talkwire.conversations.opening import Opening
+from talkwire.conversations.service import Conversations
+from talkwire.files.model import FileLimits
+from talkwire.files.service import Files
+from talkwire.handlers.services import Services
+from talkwire.kernel.ids import AccountId
+from talkwire.messaging.catching_up import Log
+from talkwire.messaging.feeds import Feeds
+from talkwire.messaging.file_publishing import FilePublishing
+from talkwire.messaging.hub import Hub
+from talkwire.messaging.leaving import Leaving
+from talkwire.messaging.presence import Presence
+from talkwire.messaging.previews import Previews
+from talkwire.messaging.publishing import Publishing
+from talkwire.messaging.rules import EventLimits
+from talkwire.messaging.telling import Telling
+from talkwire.routing.model import Timing
+from talkwire.routing.service import Routing
+from talkwire.settings import Settings
+
+
+def survey_app_of(accounts: Accounts) -> Callable[[AccountId], Awaitable[str]]:
+    async def survey_app(account_id: AccountId) -> str:
+        return str(await accounts.value(account_id, SURVEY_APP))
+
+    return survey_app
+
+
+def timing_of(settings: Settings) -> Timing:
+    return Timing(
+        ring_life_ms=int(settings.routing.offer_seconds * 1000),
+        grace_ms=int(settings.routing.agent_grace_seconds * 1000),
+    )
+
+
+def file_limits(settings: Settings) -> FileLimits:
+    numbers = settings.files
+    return FileLimits(
+        consumer_file_bytes=numbers.consumer_file_bytes,
+        agent_file_bytes=numbers.agent_file_bytes,
+        preview_bytes=numbers.preview_bytes,
+        slot_seconds=numbers.slot_seconds,
+        consumer_slots=numbers.consumer_slots,
+        brand_slots=numbers.brand_slots,
+        upload_bytes_per_second=numbers.upload_bytes_per_second,
+        upload_slow_seconds=numbers.upload_slow_seconds,
+        upload_seconds=numbers.upload_seconds,
+    )
+
+
+def services_of(
+    base: Foundation, identity: IdentityRooms, routing: Routing, files: Files, conversations: Conversations
+) -> Services:
+    settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
+    hub = Hub()
+    feeds = Feeds(conversations, tasks, clock)
+    presence = Presence(hub, conversations.views, clock, settings.messages.composing_seconds)
+    telling = Telling(conversations, hub, feeds, presence)
+    limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
+    publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
+    previews = Previews(files)
+    leaving = Leaving(hub, conversations)
+    conversations.on_change(feeds.heard)
+    conversations.on_change(leaving.changed)
+    routing.on_ring(lambda account_id, _, view: leaving.offer_changed(account_id, view.ring.conversation_id))
+    return Services(
+        accounts=identity.accounts,
+        agents=identity.agents,
+        clock=clock,
+        consumers=identity.consumers,
+        conversations=conversations,
+        feeds=feeds,
+        file_publishing=FilePublishing(database, publishing, files, previews, telling),
+        files=files,
+        hub=hub,
+        log=Log(database, identity.agents, previews),
+        opening=Opening(conversations, identity.accounts),
+        presence=presence,
+        publishing=publishing,
+        routing=routing,
+        sign_in=identity.sign_in,
+    )
