@@ -1,0 +1,145 @@
+"""Use cases of installations: what a brand lets in, with secrets that only the vault can open."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from talkwire.accounts.cache import Cache
+from talkwire.accounts.model import ANY_REVISION
+from talkwire.accounts.store import find_revision, next_revision
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.connectors import rules, store
+from talkwire.connectors.errors import AppNotFound
+from talkwire.connectors.model import APPS_COLLECTION, App, AppDraft
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.ids import AccountId, new_token, new_uuid
+
+PURPOSE = "connectors.app_secret"
+MAX_OPENED = 1_000
+ChangeListener = Callable[[App], None]
+
+
+class Sealer(Protocol):
+    """Keeps secrets so that the database alone reveals none: the vault, under the account's key."""
+
+    async def seal(self, account_id: AccountId, purpose: str, plain: bytes) -> bytes: ...
+
+    async def unseal(self, account_id: AccountId, purpose: str, sealed: bytes) -> bytes: ...
+
+
+class NewApp(NamedTuple):
+    """An installation with the secret it was just given."""
+
+    app: App
+    secret: str
+
+
+class Apps:
+    """The installations of every account. Writes are durable, then seen at once; reads come from memory."""
+
+    def __init__(
+        self, database: Database, clock: Clock, sealer: Sealer, *, allow_plain_loopback: bool = False
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sealer = sealer
+        self._allow_plain_loopback = allow_plain_loopback
+        self._apps: Cache[tuple[AccountId, str], App] = Cache(clock, self._load)
+        self._opened: OrderedDict[bytes, str] = OrderedDict()
+        self._listeners: list[ChangeListener] = []
+
+    def on_change(self, listener: ChangeListener) -> None:
+        """Call `listener` after each commit that made or changed an installation, on the loop."""
+        self._listeners.append(listener)
+
+    async def find(self, account_id: AccountId, client_id: str) -> App | None:
+        """From memory when warm; a disabled or deleted one is found, too. Ask `is_in_use`."""
+        return await self._apps.find((account_id, client_id))
+
+    async def get(self, account_id: AccountId, client_id: str) -> App:
+        """One that is not deleted. Raises AppNotFound."""
+        app = await self.find(account_id, client_id)
+        if app is None or app.deleted:
+            raise AppNotFound
+        return app
+
+    async def secret_of(self, app: App) -> str:
+        """The client secret, opened by the vault once and then held in memory."""
+        held = self._opened.get(app.sealed_secret)
+        if held is None:
+            held = (await self._sealer.unseal(app.account_id, PURPOSE, app.sealed_secret)).decode()
+            self._opened[app.sealed_secret] = held
+            if len(self._opened) > MAX_OPENED:
+                self._opened.popitem(last=False)
+        return held
+
+    async def list_apps(self, account_id: AccountId) -> list[App]:
+        """All that are not deleted, oldest first."""
+        return [app for app in await store.list_apps(self._database, account_id) if not app.deleted]
+
+    async def revision(self, account_id: AccountId) -> int:
+        """Of the collection, as `ac-revision` tells it."""
+        return await find_revision(self._database, account_id, APPS_COLLECTION)
+
+    async def create(
+        self, account_id: AccountId, draft: AppDraft, if_match: int = ANY_REVISION, *, client_id: str = ""
+    ) -> NewApp:
+        """A new installation with an id and a secret of our making. Raises AppInvalid, RevisionStale."""
+        rules.check_draft(draft, allow_plain_loopback=self._allow_plain_loopback)
+        secret = new_token()
+        sealed = await self._sealer.seal(account_id, PURPOSE, secret.encode())
+        app = rules.new_app(account_id, client_id or new_uuid(), draft, sealed, self._clock.now_ms())
+
+        async def unit(tx: Transaction) -> App:
+            return await store.save(tx, rules.at_revision(app, await _next(tx, account_id, if_match)))
+
+        return NewApp(await self._database.write(unit, self._changed), secret)
+
+    async def update(
+        self, account_id: AccountId, client_id: str, draft: AppDraft, if_match: int = ANY_REVISION
+    ) -> App:
+        """Change what is given. Raises AppNotFound, AppInvalid, RevisionStale."""
+        rules.check_draft(draft, allow_plain_loopback=self._allow_plain_loopback)
+        now_ms = self._clock.now_ms()
+        return await self._change(account_id, client_id, if_match, lambda app: rules.changed(app, draft, now_ms))
+
+    async def delete(self, account_id: AccountId, client_id: str, if_match: int = ANY_REVISION) -> App:
+        """Let it go: its tokens end at once, its row stays. Raises AppNotFound, RevisionStale."""
+        now_ms = self._clock.now_ms()
+        return await self._change(account_id, client_id, if_match, lambda app: rules.without(app, now_ms))
+
+    async def rotate_secret(
+        self, account_id: AccountId, client_id: str, if_match: int = ANY_REVISION
+    ) -> NewApp:
+        """Another secret; the old one signs and signs in no more. Raises AppNotFound, RevisionStale."""
+        secret = new_token()
+        sealed = await self._sealer.seal(account_id, PURPOSE, secret.encode())
+        now_ms = self._clock.now_ms()
+        app = await self._change(
+            account_id, client_id, if_match, lambda before: rules.with_secret(before, sealed, now_ms)
+        )
+        return NewApp(app, secret)
+
+    async def _change(
+        self, account_id: AccountId, client_id: str, if_match: int, change: Callable[[App], App]
+    ) -> App:
+        async def unit(tx: Transaction) -> App:
+            revision = await _next(tx, account_id, if_match)
+            before = await store.find_in(tx, account_id, client_id)
+            if before is None or before.deleted:
+                raise AppNotFound
+            return await store.save(tx, rules.at_revision(change(before), revision))
+
+        return await self._database.write(unit, self._changed)
+
+    def _changed(self, app: App) -> None:
+        self._apps.drop((app.account_id, app.client_id))
+        for listener in self._listeners:
+            listener(app)
+
+    async def _load(self, key: tuple[AccountId, str]) -> App | None:
+        return await store.find(self._database, *key)
+
+
+async def _next(tx: Transaction, account_id: AccountId, if_match: int) -> int:
+    return await next_revision(tx, account_id, APPS_COLLECTION, if_match)
