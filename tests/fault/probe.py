@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from fault.wire import Answer, Json, Line, Socket, open_socket
 from pictures import png
@@ -59,6 +60,14 @@ class Probe:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 asked.append(group.create_task(self._timed(due)))
         return [task.result() for task in asked]
+
+    async def latencies_until(self, ended: "asyncio.Task[Any]") -> list[float]:
+        """The same for as long as something else goes on."""
+        found: list[float] = []
+        async with asyncio.timeout(300):
+            while not ended.done():
+                found += await self.latencies(0.5)
+        return found
 
     async def _timed(self, due: float) -> float:
         (await self.say()).expect()

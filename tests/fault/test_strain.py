@@ -4,23 +4,20 @@ How much the others notice is printed and never judged closely: the machine has 
 """
 
 import asyncio
-import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 
-from fault.crowds import deaf_sockets, slots, trickle
+from fault.crowd_process import CONSUMERS, crowd
 from fault.probe import Probe, compared, probing
 from fault.rounds import ROUNDS, end
-from fault.wire import Line, Socket, line_to, open_socket, until
+from fault.wire import Line, Socket, line_to, open_socket
 from live import Live, start_server, stop
 
 IS_LONG = ROUNDS >= 100
 CROWD = 500
-CONSUMERS = 25
 SIGN_UPS = 10_000 if IS_LONG else 2_000
 QUIET_SECONDS = 2.0
 PATIENCE_SECONDS = 5.0  # an answer later than this is none
@@ -28,7 +25,6 @@ SLOW_SECONDS = 10 if IS_LONG else 3
 OUTBOX_BYTES = (4096 if IS_LONG else 256) * 1024
 TRIES = 5
 TEXTS = 700
-CUT = "talkwire_outbox_closes_total"
 OFFICE = {
     "TALKWIRE_SIGN_UPS_PER_MINUTE": "100000",
     "TALKWIRE_UPLOAD_SLOW_SECONDS": str(SLOW_SECONDS),
@@ -51,17 +47,13 @@ async def watched(folder: Path) -> AsyncIterator[tuple[Live, Line, Probe]]:
 
 
 async def test_uploads_of_one_byte_a_second_are_cut_and_hold_nobody_up(tmp_path: Path) -> None:
-    async with watched(tmp_path) as (live, line, probe):
+    async with watched(tmp_path) as (live, _, probe), crowd(live, "trickling", CROWD, SLOW_SECONDS) as slow:
         quiet = await probe.latencies(QUIET_SECONDS)
-        asked = await slots(line, CROWD)
-        async with asyncio.timeout(SLOW_SECONDS * 4 + 20), asyncio.TaskGroup() as group:
-            pause = SLOW_SECONDS / 2 / CROWD
-            crowd = [
-                group.create_task(trickle(line, slot, number * pause)) for number, slot in enumerate(asked)
-            ]
+        slow.go()
+        async with asyncio.timeout(SLOW_SECONDS * 4 + 20):
             strained = await probe.latencies(SLOW_SECONDS * 1.5 + 1)
-        ends = Counter(task.result() for task in crowd)
-        print(compared(f"{CROWD} uploads at 1 byte/s", quiet, strained), dict(ends))
+            ends = await slow.hear()
+        print(compared(f"{CROWD} uploads at 1 byte/s", quiet, strained), ends)
         assert set(ends) <= {"HTTP/1.1 408 Request Timeout", ""}
         assert ends["HTTP/1.1 408 Request Timeout"] > CROWD / 2
         assert max(strained) < PATIENCE_SECONDS
@@ -69,36 +61,15 @@ async def test_uploads_of_one_byte_a_second_are_cut_and_hold_nobody_up(tmp_path:
 
 
 async def test_sockets_that_never_read_are_let_go_and_hold_nobody_up(tmp_path: Path) -> None:
-    async with watched(tmp_path) as (_, line, probe):
+    async with watched(tmp_path) as (live, _, probe), crowd(live, "deaf", CROWD) as deaf:
         quiet = await probe.latencies(QUIET_SECONDS)
-        jwts = [await line.sign_up() for _ in range(CONSUMERS)]
-        async with contextlib.AsyncExitStack() as stack:
-            talks: list[tuple[Socket, str]] = []
-            for jwt in jwts:
-                talker = await open_socket(line, "consumer?v=3", jwt=jwt)
-                opened = (await talker.ask("cm.ConsumerRequestConversation")).expect()
-                talks.append((talker, opened["conversationId"]))
-                crowd = deaf_sockets(line, jwt, opened["conversationId"], CROWD // CONSUMERS)
-                await stack.enter_async_context(crowd)
-            said = 0
-            text = {"type": "ContentEvent", "contentType": "text/plain", "message": "x" * 30_000}
-
-            async def all_are_cut() -> bool:
-                nonlocal said
-                for talker, dialog_id in talks:
-                    body = {"dialogId": dialog_id, "event": text}
-                    (await talker.ask("ms.PublishEvent", body)).expect()
-                    said += 1
-                return await line.metric(CUT) == CROWD
-
-            measuring = asyncio.create_task(probe.latencies(QUIET_SECONDS * 2))
-            await until(all_are_cut, seconds=120)
-            strained = await measuring
-        print(compared(f"{CROWD} sockets that never read", quiet, strained), f"after {said} texts of 30 kB")
+        deaf.go()
+        ended = asyncio.create_task(deaf.hear())
+        strained = await probe.latencies_until(ended)
+        said = ended.result()
+        print(compared(f"{CROWD} sockets that never read", quiet, strained), said, "texts of 30 kB")
         assert max(strained) < PATIENCE_SECONDS
-        for talker, _ in talks:
-            assert (await talker.ask("GetClock")).is_ok  # who reads is not cut
-            await talker.close()
+        assert said["served"] == CONSUMERS  # who reads is not cut
 
 
 async def test_a_socket_that_reads_too_late_hears_1013(tmp_path: Path) -> None:
@@ -137,24 +108,11 @@ async def overwhelmed(line: Line, talker: Socket, jwt: str, dialog_id: str, from
 
 
 async def test_thousands_of_sign_ups_hold_nobody_up(tmp_path: Path) -> None:
-    async with watched(tmp_path) as (_, line, probe):
+    async with watched(tmp_path) as (live, _, probe), crowd(live, "signing-up", SIGN_UPS) as many:
         quiet = await probe.latencies(QUIET_SECONDS)
-        left = iter(range(SIGN_UPS))
-        jwts: set[str] = set()
-
-        async def sign_up_on() -> None:
-            for _ in left:
-                jwts.add(await line.sign_up())
-
-        async def crowd() -> None:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(20):
-                    group.create_task(sign_up_on())
-
-        signing = asyncio.create_task(crowd())
-        strained = await probe.latencies(QUIET_SECONDS)
-        async with asyncio.timeout(300):
-            await signing
+        many.go()
+        ended = asyncio.create_task(many.hear())
+        strained = await probe.latencies_until(ended)
         print(compared(f"{SIGN_UPS} sign-ups", quiet, strained))
-        assert len(jwts) == SIGN_UPS
+        assert ended.result() == SIGN_UPS
         assert max(strained) < PATIENCE_SECONDS
