@@ -101,7 +101,9 @@ class Apps:
         """Change what is given. Raises AppNotFound, AppInvalid, RevisionStale."""
         rules.check_draft(draft, allow_plain_loopback=self._allow_plain_loopback)
         now_ms = self._clock.now_ms()
-        return await self._change(account_id, client_id, if_match, lambda app: rules.changed(app, draft, now_ms))
+        return await self._change(
+            account_id, client_id, if_match, lambda app: rules.changed(app, draft, now_ms)
+        )
 
     async def delete(self, account_id: AccountId, client_id: str, if_match: int = ANY_REVISION) -> App:
         """Let it go: its tokens end at once, its row stays. Raises AppNotFound, RevisionStale."""

@@ -26,6 +26,11 @@ class AppOff(NotAllowed):
         super().__init__("The app is disabled")
 
 
+class ScopeMissing(NotAllowed):
+    def __init__(self) -> None:
+        super().__init__("The app lacks the scope msg.consumer")
+
+
 class GrantNotSupported(Invalid):
     def __init__(self) -> None:
         super().__init__("grant_type is client_credentials")
