@@ -1,0 +1,101 @@
+"""What is personal in the trail: names for consumers, and boxes locked under their keys."""
+
+from typing import Protocol
+
+import msgspec
+
+from talkwire.audit import store
+from talkwire.audit.model import Opened
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.kernel.ids import new_short_id
+
+CODE_PURPOSE = "audit head"
+BOXES_KEPT = 20_000
+BOX_LIFE_MS = 60_000
+"""A box is used again for the same consumer and address for a minute: two records with the same box tell
+that they are of one person and one place, which the person's name tells as well until it is forgotten."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Opened).decode
+
+
+class Sealer(Protocol):
+    """What the trail asks of the vault."""
+
+    async def seal(self, account_id: str, purpose: str, plain: bytes) -> bytes: ...
+    async def unseal(self, account_id: str, purpose: str, sealed: bytes) -> bytes: ...
+
+    async def seal_for(self, account_id: str, consumer_id: str, plain: bytes) -> bytes:
+        """Lock under the consumer's key."""
+        ...
+
+    async def unseal_for(self, account_id: str, consumer_id: str, sealed: bytes) -> bytes | None:
+        """None once that key is destroyed."""
+        ...
+
+
+class Boxes:
+    """Locks what is personal in entries, and opens it again while the consumer's key exists."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._persons: dict[tuple[str, str], str] = {}
+        self._boxes: dict[tuple[str, str, str, str], tuple[int, bytes]] = {}
+        self._consumers: dict[tuple[str, str], str | None] = {}
+
+    async def lock(
+        self, account_id: str, consumer_id: str, actor: str, address: str, now_ms: int
+    ) -> tuple[str, bytes]:
+        """The consumer's name in the trail, and a box that holds the rest."""
+        person = self._persons.get((account_id, consumer_id)) or await self._name(account_id, consumer_id)
+        key = (account_id, consumer_id, actor, address)
+        held = self._boxes.get(key)
+        if held is not None and now_ms - held[0] < BOX_LIFE_MS:
+            return person, held[1]
+        box = await self._sealer.seal_for(
+            account_id, consumer_id, _encode(Opened(consumer_id, actor, address))
+        )
+        if len(self._boxes) >= BOXES_KEPT:
+            self._boxes.clear()
+        self._boxes[key] = now_ms, box
+        return person, box
+
+    async def open(self, account_id: str, person: str, box: bytes) -> Opened | None:
+        """None once the consumer is erased."""
+        key = account_id, person
+        if key not in self._consumers:
+            if len(self._consumers) >= BOXES_KEPT:
+                self._consumers.clear()
+            self._consumers[key] = await store.find_consumer(self._database, account_id, person)
+        consumer_id = self._consumers[key]
+        if consumer_id is None:
+            return None
+        plain = await self._sealer.unseal_for(account_id, consumer_id, box)
+        return None if plain is None else _decode(plain)
+
+    async def forget(self, tx: Transaction, account_id: str, consumer_id: str) -> None:
+        """Nobody can tell any more whose records they were; in the unit that erases the consumer."""
+        await store.delete_person(tx, account_id, consumer_id)
+        self.drop(account_id, consumer_id)
+
+    def drop(self, account_id: str, consumer_id: str) -> None:
+        """Let go of what memory holds of a consumer."""
+        self._persons.pop((account_id, consumer_id), None)
+        for key in [key for key in self._boxes if key[:2] == (account_id, consumer_id)]:
+            del self._boxes[key]
+        self._consumers.clear()
+
+    async def _name(self, account_id: str, consumer_id: str) -> str:
+        """The consumer's name, given now when there is none."""
+        person = await store.find_person(self._database, account_id, consumer_id)
+        if person is None:
+
+            async def unit(tx: Transaction) -> str:
+                return await store.insert_person(tx, account_id, consumer_id, new_short_id())
+
+            person = await self._database.write(unit)
+        if len(self._persons) >= BOXES_KEPT:
+            self._persons.clear()
+        self._persons[account_id, consumer_id] = person
+        return person

@@ -1,0 +1,153 @@
+"""The trail: what is done is recorded in the same commit, or before it is answered."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+
+from talkwire.audit import rules, store
+from talkwire.audit.errors import HeadMissing, TrailBehind
+from talkwire.audit.model import Draft, Entry, Head, Sealed
+from talkwire.audit.origin import ACTOR, ORIGIN
+from talkwire.audit.rules import GENESIS
+from talkwire.audit.sealing import CODE_PURPOSE, Boxes, Sealer
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.kernel.clock import Clock
+
+MOST_WAITING = 50_000
+MOST_IN_ONE_UNIT = 2_000
+
+
+class Trail:
+    """The only door to the records of what was done.
+
+    Whoever changes something in a unit of its own writes the record in the same unit: `seal` before it,
+    `write` in it, as its last statements (the head of the account's chain is locked from there to the end).
+    Whoever answers without a unit awaits `record` first. Neither can be half done.
+    """
+
+    def __init__(self, database: Database, clock: Clock, sealer: Sealer) -> None:
+        self.boxes = Boxes(database, sealer)
+        self._database = database
+        self._clock = clock
+        self._sealer = sealer
+        self._codes: dict[str, bytes] = {}
+        self._waiting: list[tuple[str, Draft, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def record(self, *entries: Entry) -> None:
+        """Durable when it returns. What is recorded at once shares a commit. Raises Unavailable."""
+        if len(self._waiting) > MOST_WAITING:
+            raise TrailBehind
+        loop = asyncio.get_running_loop()
+        drafts = [(entry.account_id, await self._draft(entry)) for entry in entries]
+        done = []
+        for account_id, draft in drafts:
+            future: asyncio.Future[None] = loop.create_future()
+            self._waiting.append((account_id, draft, future))
+            done.append(future)
+        if self._writing is None:
+            self._writing = loop.create_task(self._write_waiting(), name="audit: writer")
+        if len(done) == 1:
+            await done[0]
+        else:
+            await asyncio.gather(*done)
+
+    async def seal(self, *entries: Entry) -> Sealed:
+        """Make entries ready for `write`: everything that needs keys or reads, so that a unit need not."""
+        by_account: dict[str, list[Draft]] = {}
+        for entry in entries:
+            by_account.setdefault(entry.account_id, []).append(await self._draft(entry))
+        return Sealed(by_account, {account_id: self._codes[account_id] for account_id in by_account})
+
+    async def write(self, tx: Transaction, sealed: Sealed) -> None:
+        """Chain entries in the unit that does what they say. Awaits only `tx`; may be run again."""
+        for account_id in sorted(sealed.by_account):  # one order for all, so that nobody deadlocks
+            drafts = sealed.by_account[account_id]
+            head = await store.take_numbers(tx, account_id, len(drafts))
+            if head is None:
+                raise HeadMissing
+            records = rules.chain(account_id, head, drafts)
+            await store.insert_records(tx, records)
+            head = Head(records[-1].number, records[-1].hash)
+            code = rules.code_of(sealed.codes[account_id], account_id, head)
+            await store.set_head(tx, account_id, head, code)
+
+    async def forget(self, tx: Transaction, account_id: str, consumer_id: str) -> None:
+        """Part a consumer's records from the consumer, in the unit that erases; the chain stays whole."""
+        await self.boxes.forget(tx, account_id, consumer_id)
+
+    async def close(self) -> None:
+        """Wait until what was handed in is recorded."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    async def _draft(self, entry: Entry) -> Draft:
+        if entry.account_id not in self._codes:
+            await self._begin(entry.account_id)
+        now_ms = self._clock.now_ms()
+        actor, address = entry.actor or ACTOR.get(), ORIGIN.get()
+        person, box = "", b""
+        if entry.consumer_id:
+            is_own = rules.is_own_act(entry, actor)
+            person, box = await self.boxes.lock(
+                entry.account_id,
+                entry.consumer_id,
+                (actor or entry.consumer_id) if is_own else "",
+                address if is_own else "",
+                now_ms,
+            )
+        return rules.draft_of(entry, at_ms=now_ms, actor=actor, address=address, person=person, box=box)
+
+    async def _begin(self, account_id: str) -> None:
+        """Have the key of the account's head at hand; make it when this is its first entry."""
+        found = await store.find_head(self._database, account_id)
+        if found is not None:
+            sealed_key = found[2]
+        else:
+            key = os.urandom(32)
+            sealed = await self._sealer.seal(account_id, CODE_PURPOSE, key)
+            code = rules.code_of(key, account_id, GENESIS)
+
+            async def unit(tx: Transaction) -> bytes:
+                return await store.insert_head(tx, account_id, GENESIS, code, sealed)
+
+            sealed_key = await self._database.write(unit)
+        self._codes[account_id] = await self._sealer.unseal(account_id, CODE_PURPOSE, sealed_key)
+
+    async def _write_waiting(self) -> None:
+        """One commit after the other, each of all that waits: the slower the disk, the larger they are."""
+        try:
+            while self._waiting:
+                batch, self._waiting = (
+                    self._waiting[:MOST_IN_ONE_UNIT],
+                    self._waiting[MOST_IN_ONE_UNIT:],
+                )
+                await self._commit(batch)
+        finally:
+            self._writing = None
+
+    async def _commit(self, batch: list[tuple[str, Draft, asyncio.Future[None]]]) -> None:
+        sealed = self._sealed((account_id, draft) for account_id, draft, _ in batch)
+
+        async def unit(tx: Transaction) -> None:
+            await self.write(tx, sealed)
+
+        try:
+            await self._database.write(unit)
+        except BaseException as error:  # whatever it was: each who waits hears of it
+            for _, _, done in batch:
+                if not done.done():
+                    done.set_exception(error)
+                    done.exception()  # who has gone need not be told again
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for _, _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+    def _sealed(self, drafts: Iterable[tuple[str, Draft]]) -> Sealed:
+        by_account: dict[str, list[Draft]] = {}
+        for account_id, draft in drafts:
+            by_account.setdefault(account_id, []).append(draft)
+        return Sealed(by_account, self._codes)

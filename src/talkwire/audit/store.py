@@ -1,0 +1,118 @@
+"""The SQL of the audit trail."""
+
+from collections.abc import Sequence
+
+from talkwire.audit.model import Draft, Head, Record
+from talkwire.backends.database.port import Database, Row, Transaction
+
+_DRAFT = "at, act, subject, actor, address, person, box, detail"
+
+
+def _record(row: Row) -> Record:
+    draft = Draft(
+        row["at"], row["act"], row["subject"], row["actor"], row["address"], row["person"],
+        bytes(row["box"]), row["detail"],
+    )  # fmt: skip
+    return Record(row["account_id"], row["number"], bytes(row["hash"]), draft)
+
+
+async def take_numbers(tx: Transaction, account_id: str, count: int) -> Head | None:
+    """Move the head by `count` and hold it until the unit ends; gives it as it was before."""
+    rows = await tx.fetch(
+        "UPDATE audit_heads SET number = number + $2 WHERE account_id = $1 RETURNING number, hash",
+        account_id,
+        count,
+    )
+    return Head(rows[0]["number"] - count, bytes(rows[0]["hash"])) if rows else None
+
+
+async def insert_records(tx: Transaction, records: Sequence[Record]) -> None:
+    await tx.execute_many(
+        f"INSERT INTO audit_records (account_id, number, hash, {_DRAFT})"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        [(record.account_id, record.number, record.hash, *record.draft) for record in records],
+    )
+
+
+async def set_head(tx: Transaction, account_id: str, head: Head, code: bytes) -> None:
+    await tx.execute(
+        "UPDATE audit_heads SET hash = $2, code = $3 WHERE account_id = $1", account_id, head.hash, code
+    )
+
+
+async def insert_head(tx: Transaction, account_id: str, head: Head, code: bytes, sealed_key: bytes) -> bytes:
+    """Begin a chain; gives the sealed key that stands, which may be another's."""
+    await tx.execute(
+        "INSERT INTO audit_heads (account_id, number, hash, code, sealed_key) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT DO NOTHING",
+        account_id,
+        head.number,
+        head.hash,
+        code,
+        sealed_key,
+    )
+    rows = await tx.fetch("SELECT sealed_key FROM audit_heads WHERE account_id = $1", account_id)
+    return bytes(rows[0]["sealed_key"])
+
+
+async def find_head(database: Database, account_id: str) -> tuple[Head, bytes, bytes] | None:
+    """A chain's end as stored, its code, and the sealed key of the code."""
+    rows = await database.read(
+        "SELECT number, hash, code, sealed_key FROM audit_heads WHERE account_id = $1", account_id
+    )
+    if not rows:
+        return None
+    row = rows[0]
+    return Head(row["number"], bytes(row["hash"])), bytes(row["code"]), bytes(row["sealed_key"])
+
+
+async def list_heads(database: Database) -> list[tuple[str, Head]]:
+    """Where every chain of this server ends: asked by the operator's verification and by the anchor."""
+    rows = await database.read("SELECT account_id, number, hash FROM audit_heads ORDER BY account_id")
+    return [(row["account_id"], Head(row["number"], bytes(row["hash"]))) for row in rows]
+
+
+async def list_records(database: Database, account_id: str, after: int, limit: int) -> list[Record]:
+    rows = await database.read(
+        f"SELECT account_id, number, hash, {_DRAFT} FROM audit_records"
+        " WHERE account_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+        account_id,
+        after,
+        limit,
+    )
+    return [_record(row) for row in rows]
+
+
+async def find_person(database: Database, account_id: str, consumer_id: str) -> str | None:
+    rows = await database.read(
+        "SELECT person FROM audit_persons WHERE account_id = $1 AND consumer_id = $2", account_id, consumer_id
+    )
+    return str(rows[0]["person"]) if rows else None
+
+
+async def find_consumer(database: Database, account_id: str, person: str) -> str | None:
+    rows = await database.read(
+        "SELECT consumer_id FROM audit_persons WHERE account_id = $1 AND person = $2", account_id, person
+    )
+    return str(rows[0]["consumer_id"]) if rows else None
+
+
+async def insert_person(tx: Transaction, account_id: str, consumer_id: str, person: str) -> str:
+    """Name a consumer; gives the name that stands, which may be one given meanwhile."""
+    await tx.execute(
+        "INSERT INTO audit_persons (account_id, consumer_id, person) VALUES ($1, $2, $3)"
+        " ON CONFLICT DO NOTHING",
+        account_id,
+        consumer_id,
+        person,
+    )
+    rows = await tx.fetch(
+        "SELECT person FROM audit_persons WHERE account_id = $1 AND consumer_id = $2", account_id, consumer_id
+    )
+    return str(rows[0]["person"])
+
+
+async def delete_person(tx: Transaction, account_id: str, consumer_id: str) -> None:
+    await tx.execute(
+        "DELETE FROM audit_persons WHERE account_id = $1 AND consumer_id = $2", account_id, consumer_id
+    )

@@ -1,0 +1,1 @@
+"""Looks for malware in bytes as they came, before anything else touches them."""
