@@ -22,6 +22,9 @@ class EventKey(StrEnum):
     CHAT_STATE = "ms.MessagingEventNotification.ChatStateEvent"
 
 
+EVENT_KEYS = tuple(key.value for key in EventKey)
+
+
 class Webhook(msgspec.Struct, frozen=True):
     """Where one kind of event goes."""
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from talkwire.connectors.errors import AppInvalid, ExternalIdInvalid
-from talkwire.connectors.model import App, AppDraft, EventKey, Webhook
+from talkwire.connectors.model import EVENT_KEYS, App, AppDraft, Webhook
 from talkwire.kernel.ids import AccountId, ParticipantId
 
 MAX_NAME = 256
@@ -161,8 +161,8 @@ def _check_words(name: str, words: tuple[str, ...]) -> None:
 
 
 def _check_webhook(key: str, webhook: Webhook, *, allow_plain_loopback: bool) -> None:
-    if key not in EventKey:
-        raise AppInvalid(f"There is no event {key[:100]!r}; there are {', '.join(EventKey)}")
+    if key not in EVENT_KEYS:
+        raise AppInvalid(f"There is no event {key[:100]!r}; there are {', '.join(EVENT_KEYS)}")
     check_endpoint(webhook.endpoint, allow_plain_loopback=allow_plain_loopback)
     if webhook.max_retries is not None and not 0 <= webhook.max_retries <= MAX_RETRIES:
         raise AppInvalid(f"max_retries is 0 to {MAX_RETRIES}")

@@ -1,5 +1,6 @@
 """Requests for a conversation, by a consumer or by an agent: what is missing is filled in, then it is opened."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,23 @@ from talkwire.accounts.service import Accounts
 from talkwire.conversations import rules
 from talkwire.conversations.errors import ConsumerNotFound, MayNotChange
 from talkwire.conversations.model import Campaign, NewConversation, Participant, Role, Ttr, TtrType
-from talkwire.conversations.service import Conversations
+from talkwire.conversations.service import Along, Conversations
 from talkwire.conversations.views import View
 from talkwire.identity.model import Principal
 from talkwire.kernel.ids import ANY_SKILL, AccountId, ParticipantId, SkillId
 
 TTR_SECONDS = {TtrType.URGENT: 300, TtrType.NORMAL: 1200}
 """Named times to response. The others take the account's default. Source: docs/protocol.md 1."""
+
+
+SkillByRules = Callable[[AccountId, ParticipantId, Mapping[str, Any] | None], Awaitable[SkillId | None]]
+"""Routing's word: the skill its rules choose for a consumer, with a profile about to be set; None for none."""
+
+
+async def no_rules(
+    account_id: AccountId, consumer_id: ParticipantId, sent: Mapping[str, Any] | None
+) -> SkillId | None:
+    return None
 
 
 class ConversationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +39,10 @@ class ConversationRequest(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, Any] = {}  # with `clientProperties` added
     consumer_id: str = ""
     origin_id: str = ""  # the closed conversation that this one resumes
+    new_profile: dict[str, Any] | None = None  # what the consumer says of itself in the same request
     idempotency_key: str = ""
     fingerprint: bytes = b""
+    profile: dict[str, Any] | None = None  # set by the same batch, before or after: routing rules count it
 
 
 @dataclass(frozen=True)
@@ -38,11 +51,14 @@ class Opening:
 
     conversations: Conversations
     accounts: Accounts
+    skill_by_rules: SkillByRules = no_rules
 
-    async def open_for_consumer(self, who: Principal, request: ConversationRequest) -> View:
+    async def open_for_consumer(
+        self, who: Principal, request: ConversationRequest, along: Along | None = None
+    ) -> View:
         """The consumer's new conversation, or its open one where an account wants only one (Appendix A4).
 
-        Raises MayNotChange, KeyReused.
+        `along`: see `Conversations.open`. Raises MayNotChange, KeyReused.
         """
         if not who.is_consumer:
             raise MayNotChange("only consumers request conversations this way")
@@ -52,14 +68,15 @@ class Opening:
                 account_id=who.account_id,
                 consumer_id=who.id,
                 ttr=await self._ttr(who.account_id, request.ttr_type),
-                skill_id=await self._skill(who.account_id, request),
+                skill_id=await self._skill(who, request),
                 campaign=request.campaign,
                 context=request.context,
                 app_id=who.app_id,
                 one_open=bool(one_open),
                 idempotency_key=request.idempotency_key,
                 fingerprint=request.fingerprint,
-            )
+            ),
+            along,
         )
 
     async def open_by_agent(self, who: Principal, request: ConversationRequest) -> View:
@@ -99,12 +116,15 @@ class Opening:
         default_seconds = int(await self.accounts.value(account_id, DEFAULT_TTR_SECONDS))
         return Ttr(kind, TTR_SECONDS.get(kind, default_seconds))
 
-    async def _skill(self, account_id: AccountId, request: ConversationRequest) -> SkillId:
-        """The skill asked for; without one, that of the campaign."""
-        campaign = request.campaign
-        if request.skill_id != ANY_SKILL or campaign is None:
+    async def _skill(self, who: Principal, request: ConversationRequest) -> SkillId:
+        """The skill asked for; without one that of the campaign, and without that what the rules choose."""
+        if request.skill_id != ANY_SKILL:
             return request.skill_id
-        found = await self.accounts.skill_of_campaign(
-            account_id, campaign.campaign_id, campaign.engagement_id
-        )
-        return found or ANY_SKILL
+        campaign = request.campaign
+        if campaign is not None:
+            found = await self.accounts.skill_of_campaign(
+                who.account_id, campaign.campaign_id, campaign.engagement_id
+            )
+            if found is not None:
+                return found
+        return await self.skill_by_rules(who.account_id, who.id, request.profile) or ANY_SKILL

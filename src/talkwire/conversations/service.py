@@ -23,6 +23,10 @@ May be called again from its start, when the database asks for it.
 """
 
 ChangeListener = Callable[[Conversation], None]
+
+Along = Callable[[Transaction], Awaitable[None]]
+"""What happens in the same unit of work as an opening, or not at all; awaits only `tx`."""
+
 _log = logging.getLogger(__name__)
 
 OfferedTo = Callable[[AccountId, ConversationId, ParticipantId], bool]
@@ -94,18 +98,23 @@ class Conversations:
         is_offered = self.offered_to(who.account_id, conversation.conversation_id, who.id)
         return may_see(who, conversation, is_offered=is_offered)
 
-    async def open(self, new: NewConversation) -> View:
+    async def open(self, new: NewConversation, along: Along | None = None) -> View:
         """Open a conversation, or find the one that this request opened before.
 
-        Raises KeyReused.
+        `along` is done with it, but not when the request is a repeat. Raises KeyReused, and what `along` raises.
         """
         now_ms = self._clock.now_ms()
         conversation_id = ConversationId(new_uuid())
 
         async def unit(tx: Transaction) -> _Settled:
-            earlier = await self._earlier(tx, new, conversation_id, now_ms)
-            if earlier is not None:
-                return _Settled(earlier, is_new=False)
+            repeated = await self._repeated(tx, new, conversation_id, now_ms)
+            if repeated is not None:
+                return _Settled(repeated, is_new=False)
+            if along is not None:
+                await along(tx)
+            still_open = await self._still_open(tx, new, now_ms)
+            if still_open is not None:
+                return _Settled(still_open, is_new=False)
             is_first = not await store.has_any(tx, new.account_id, new.consumer_id)
             opened = rules.new_conversation(new, conversation_id, now_ms, is_first=is_first)
             await store.insert(tx, opened)
@@ -159,16 +168,21 @@ class Conversations:
         agent_id = None if who.may(Privilege.SEE_ALL_CONVERSATIONS) else who.id
         return await store.has_met(self._database, who.account_id, consumer_id, agent_id)
 
-    async def _earlier(
+    async def _repeated(
         self, tx: Transaction, new: NewConversation, conversation_id: ConversationId, now_ms: int
     ) -> Conversation | None:
-        """What answers the request without opening anything: a repeat's first, or the one that is open."""
-        if new.idempotency_key:
-            first = await store.claim_key(tx, new, conversation_id, now_ms)
-            if first is not None:
-                if bytes(first["fingerprint"]) != new.fingerprint:
-                    raise KeyReused
-                return await store.lock(tx, new.account_id, first["ref"])
+        """What the same request opened when it came first. Raises KeyReused."""
+        if not new.idempotency_key:
+            return None
+        first = await store.claim_key(tx, new, conversation_id, now_ms)
+        if first is None:
+            return None
+        if bytes(first["fingerprint"]) != new.fingerprint:
+            raise KeyReused
+        return await store.lock(tx, new.account_id, first["ref"])
+
+    async def _still_open(self, tx: Transaction, new: NewConversation, now_ms: int) -> Conversation | None:
+        """The consumer's open conversation, where an account wants only one."""
         if not new.one_open:
             return None
         found = await store.find_open_of(tx, new.account_id, new.consumer_id)

@@ -31,16 +31,20 @@ async def consumer_requests(
     services: Services, call: Call, body: ConsumerRequestConversation
 ) -> dict[str, str]:
     """Answer `cm.ConsumerRequestConversation`: a new conversation, in routing."""
+    view = await services.opening.open_for_consumer(call.who, consumer_request(call, body))
+    return {"conversationId": view.conversation.conversation_id}
+
+
+def consumer_request(call: Call, body: ConsumerRequestConversation) -> ConversationRequest:
+    """What a consumer asks for, in the words of the room. Raises Invalid."""
     _check_brand(call, body.brand_id)
-    request = ConversationRequest(
+    return ConversationRequest(
         skill_id=skill_of(body.skill_id),
         ttr_type=_ttr_type(body.ttr_def_name),
         campaign=_campaign(body.campaign_info),
         context=_context(call, body.conversation_context),
         **_idempotency(call, body),
     )
-    view = await services.opening.open_for_consumer(call.who, request)
-    return {"conversationId": view.conversation.conversation_id}
 
 
 async def agent_requests(services: Services, call: Call, body: AgentRequestConversation) -> dict[str, str]:

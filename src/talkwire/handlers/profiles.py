@@ -17,11 +17,16 @@ SET_TEXT = "OK User Profile set successfully"
 
 async def set_profile(services: Services, call: Call, body: SetUserProfile) -> str:
     """Answer `userprofile.SetUserProfile`: always one's own, whatever id the body names."""
+    await services.consumers.profiles.set_profile(call.who, call.who.id, profile_of(body))
+    return SET_TEXT
+
+
+def profile_of(body: SetUserProfile) -> dict[str, Any]:
+    """What somebody says of itself. Raises BadFrame."""
     profile = {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}
     check_depth(profile)
     profile.pop("userId", None)
-    await services.consumers.profiles.set_profile(call.who, call.who.id, profile)
-    return SET_TEXT
+    return profile
 
 
 async def get_profile(services: Services, call: Call, body: str | UserId) -> Any:

@@ -33,15 +33,17 @@ class ConsumerProfiles:
         """
         if not who.is_consumer or who.id != consumer_id:
             raise NotAllowed("A consumer may set its own profile only")
-        account_id = who.account_id
 
         async def unit(tx: Transaction) -> None:
-            stored = await consumer_store.read_consumer(tx, account_id, consumer_id)
-            merged = rules.merged_profile(stored.profile if stored else {}, profile)
-            encoded = self._encode(merged)
-            await consumer_store.upsert_profile(tx, account_id, consumer_id, encoded, self._clock.now_ms())
+            await self.merge(tx, who, profile)
 
         await self._database.write(unit)
+
+    async def merge(self, tx: Transaction, who: Principal, profile: dict[str, Any]) -> None:
+        """The same inside a unit of work that does more: the consumer's own profile, merged."""
+        stored = await consumer_store.read_consumer(tx, who.account_id, who.id)
+        encoded = self._encode(rules.merged_profile(stored.profile if stored else {}, profile))
+        await consumer_store.upsert_profile(tx, who.account_id, who.id, encoded, self._clock.now_ms())
 
     async def get_profile(self, account_id: AccountId, consumer_id: ParticipantId) -> dict[str, Any] | None:
         """All that is known, in the wire's shape; None for a consumer that nothing is known of.
