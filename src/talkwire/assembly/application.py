@@ -17,6 +17,7 @@ from talkwire.handlers.services import Services
 from talkwire.httpapi import (
     configuration,
     configuration_keys,
+    configuration_routing,
     configuration_skills,
     configuration_users,
     consumers,
@@ -84,6 +85,7 @@ def application(
     app.add_routes(configuration_users.routes(identity.agents))
     app.add_routes(configuration_skills.routes(skills))
     app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
+    app.add_routes(configuration_routing.routes(services.skill_rules))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(storage.routes(services.files.storage))
     return app

@@ -24,6 +24,7 @@ from talkwire.messaging.rules import EventLimits
 from talkwire.messaging.telling import Telling
 from talkwire.routing.model import Timing
 from talkwire.routing.service import Routing
+from talkwire.routing.skill_rules import SkillRules
 from talkwire.settings import Settings
 
 
@@ -67,6 +68,7 @@ def services_of(
     limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
     publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
     previews = Previews(files)
+    skill_rules = SkillRules(database, clock, identity.consumers.profiles)
     leaving = Leaving(hub, conversations)
     conversations.on_change(feeds.heard)
     conversations.on_change(leaving.changed)
@@ -82,9 +84,10 @@ def services_of(
         files=files,
         hub=hub,
         log=Log(database, identity.agents, previews),
-        opening=Opening(conversations, identity.accounts),
+        opening=Opening(conversations, identity.accounts, skill_rules.skill_for),
         presence=presence,
         publishing=publishing,
         routing=routing,
+        skill_rules=skill_rules,
         sign_in=identity.sign_in,
     )

@@ -16,11 +16,13 @@ from talkwire.cli.ground import prepare_folder
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
 from talkwire.identity.brand_keys import BrandKeys
+from talkwire.identity.consumer_profiles import ConsumerProfiles
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.passwords import Passwords
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.errors import TalkwireError, Unauthenticated, Unavailable
 from talkwire.kernel.ids import AccountId
+from talkwire.routing.skill_rules import SkillRules
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 
@@ -34,6 +36,7 @@ class Desk:
     accounts: Accounts
     agents: Agents
     skills: Skills
+    skill_rules: SkillRules
     api_keys: ApiKeys
     brand_keys: BrandKeys
     signing_keys: SigningKeys
@@ -157,6 +160,7 @@ def _desk(database: Database, passwords: Passwords) -> Desk:
         accounts=Accounts(database, clock),
         agents=agents,
         skills=Skills(database, clock),
+        skill_rules=SkillRules(database, clock, ConsumerProfiles(database, clock, max_bytes=0)),
         api_keys=ApiKeys(database, clock, agents),
         brand_keys=BrandKeys(database, clock),
         signing_keys=SigningKeys(database, clock),

@@ -5,7 +5,7 @@ import importlib.util
 
 import click
 
-COMMANDS = ("serve", "doctor", "account", "user", "skill", "property", "feature", "app")
+COMMANDS = ("serve", "doctor", "account", "user", "skill", "routing-rule", "property", "feature", "app")
 """One file each in this folder; its click command is called `command`."""
 
 
@@ -24,7 +24,7 @@ class Commands(click.Group):
 
 
 def _module_of(name: str) -> str:
-    return f"talkwire.cli.{name}"
+    return f"talkwire.cli.{name.replace('-', '_')}"
 
 
 @click.command(

@@ -17,6 +17,7 @@ from talkwire.messaging.hub import Hub
 from talkwire.messaging.presence import Presence
 from talkwire.messaging.publishing import Publishing
 from talkwire.routing.service import Routing
+from talkwire.routing.skill_rules import SkillRules
 
 
 @dataclass(frozen=True)
@@ -37,4 +38,5 @@ class Services:
     presence: Presence
     publishing: Publishing
     routing: Routing
+    skill_rules: SkillRules
     sign_in: SignIn

@@ -36,3 +36,7 @@ class SkillNameTaken(Conflict):
 
 class SkillInvalid(Invalid):
     """A skill was asked to be what it cannot."""
+
+
+class RuleInvalid(Invalid):
+    """A routing rule was asked to be what it cannot."""
