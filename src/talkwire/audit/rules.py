@@ -3,7 +3,7 @@ r"""How records are chained: pure. Who wants to verify a trail without us needs 
 A record's hash is SHA-256 over the hash of the one before (32 bytes; zeros before the first) and the
 record as a JSON array: `[account, number, at_ms, act, subject, actor, address, person, box, detail]`,
 `box` in Base64, `detail` as the text of a JSON object; UTF-8, no white space, and in strings only `"`,
-`\\` and control characters escaped, the shortest way.
+`\` and control characters escaped, the shortest way.
 """
 
 import hashlib

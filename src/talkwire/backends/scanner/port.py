@@ -25,7 +25,9 @@ class ScannerDown(Unavailable):
 
 
 class Scanner(Protocol):
-    """Adapters promise: bytes are passed on as they come, memory stays flat; every wait has an end; what
+    """Looks through bytes.
+
+    Adapters promise: bytes are passed on as they come, memory stays flat; every wait has an end; what
     goes wrong is ScannerDown; any number of scans may be asked for at once, and a bounded number run.
     """
 
