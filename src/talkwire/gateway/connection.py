@@ -18,7 +18,7 @@ from talkwire.gateway.outbox import LARGE_BYTES, Outbox
 from talkwire.gateway.peer import Connect, Peer, Perform, Refuse, Step, header_items
 from talkwire.handlers.call import Call
 from talkwire.handlers.dispatch import Dispatch
-from talkwire.handlers.publish import extras_of, hosted_file_of, read_publish
+from talkwire.handlers.publish import check_key, extras_of, hosted_file_of, read_publish
 from talkwire.handlers.services import Services
 from talkwire.identity.model import Principal
 from talkwire.kernel.errors import TalkwireError, Unauthenticated
@@ -30,14 +30,13 @@ from talkwire.protocol import client_properties as properties_of
 from talkwire.protocol import codec
 from talkwire.protocol.catalog import BY_SPELLING
 from talkwire.protocol.envelope import Request
-from talkwire.protocol.errors import BadFrame, TooManyRequests
+from talkwire.protocol.errors import TooManyRequests
 from talkwire.protocol.messaging import PublishEvent
 from talkwire.protocol.notify import publish_answer
 from talkwire.protocol.status import Close
 
 PUBLISH = BY_SPELLING["ms.PublishEvent"]
 IDEMPOTENCY_KEY = ".talkwire.IdempotencyKey"
-MAX_KEY_CHARACTERS = 128
 MAX_UNANSWERED = 1_000
 MAX_FILES_WAITING = 32
 LOOK_SECONDS = 0.005
@@ -51,13 +50,6 @@ class _Slot:
     def __init__(self, request_id: str, answer: bytes | None = None) -> None:
         self.request_id = request_id
         self.answer = answer
-
-
-def check_key(key: object) -> str:
-    """An idempotency key that a database can hold. Raises BadFrame."""
-    if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY_CHARACTERS or not key.isprintable():
-        raise BadFrame(f"An idempotency key is text of 1 to {MAX_KEY_CHARACTERS} printable characters")
-    return key
 
 
 _NOTHING_OWED: deque[_Slot] = deque()

@@ -59,12 +59,16 @@ class Dispatch:
         self._services = services
         self._incidents = incidents
 
+    async def answer(self, call: Call, request: Request, request_type: RequestType) -> Any:
+        """The body that answers a request. Raises refusals, and our bugs."""
+        body = codec.decode_body(request.body, request_type.body)
+        return await HANDLERS[request_type.name](self._services, call, body)
+
     async def perform(self, call: Call, request: Request, request_type: RequestType) -> bytes:
         """The payload that answers a request. Never raises: a bug is recorded and answered with its id."""
         request_id = request.text_id
         try:
-            body = codec.decode_body(request.body, request_type.body)
-            answer = await HANDLERS[request_type.name](self._services, call, body)
+            answer = await self.answer(call, request, request_type)
             return codec.encode_response(
                 request_id, request_type.code, request_type.answer_type(call.dialect), answer
             )

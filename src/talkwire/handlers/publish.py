@@ -24,6 +24,7 @@ from talkwire.protocol.errors import BadFrame
 from talkwire.protocol.messaging import PublishEvent
 
 MAX_METADATA_BYTES = 16 * 1024
+MAX_KEY_CHARACTERS = 128
 _publishes = msgspec.json.Decoder(PublishEvent, strict=False)
 
 
@@ -83,6 +84,13 @@ def hosted_file_of(event: Event) -> HostedFileMessage | None:
         except msgspec.ValidationError as error:
             raise BadFrame(f"hosted/file: {error}") from None
     return None
+
+
+def check_key(key: object) -> str:
+    """An idempotency key that a database can hold. Raises BadFrame."""
+    if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY_CHARACTERS or not key.isprintable():
+        raise BadFrame(f"An idempotency key is text of 1 to {MAX_KEY_CHARACTERS} printable characters")
+    return key
 
 
 def _metadata(raw: msgspec.Raw) -> bytes | None:

@@ -43,15 +43,20 @@ def script(callback: str, body: Any) -> web.Response:
     )
 
 
-async def read_json(request: web.Request) -> Any:
-    """The body as JSON, None when there is none. Raises Invalid."""
+async def read_bytes(request: web.Request) -> bytes:
+    """The body as it came. Raises Invalid."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            raw = await request.read()
+            return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, ConnectionError):  # broken off, or no chunks: seldom heard by anybody
         raise Invalid("The body is incomplete") from None
+
+
+async def read_json(request: web.Request) -> Any:
+    """The body as JSON, None when there is none. Raises Invalid."""
+    raw = await read_bytes(request)
     if not raw.strip():
         return None
     try:

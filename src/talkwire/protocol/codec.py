@@ -29,6 +29,7 @@ class _OnlyId(msgspec.Struct):
 
 _ids = msgspec.json.Decoder(_OnlyId)
 _requests = msgspec.json.Decoder(Request)
+_arrays = msgspec.json.Decoder(list[Request])
 _bodies: dict[type, msgspec.json.Decoder[Any]] = {}
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """Python to compact JSON bytes."""
@@ -43,6 +44,19 @@ def decode_request(frame: bytes) -> Request:
     except DECODE_ERRORS as error:
         raise BadFrame(f"Not a request: {_reason(error)}", _find_id(frame)) from None
     return request
+
+
+def decode_requests(data: bytes, most: int) -> list[Request]:
+    """The requests in an array of one to `most`. Raises BadFrame."""
+    try:
+        requests = _arrays.decode(data)
+        if _ZERO in data:
+            _check_zero(data)
+    except DECODE_ERRORS as error:
+        raise BadFrame(f"Not an array of requests: {_reason(error)}") from None
+    if not 1 <= len(requests) <= most:
+        raise BadFrame(f"An array holds 1 to {most} requests")
+    return requests
 
 
 def decode_body(raw: msgspec.Raw, body_type: type[T]) -> T:
