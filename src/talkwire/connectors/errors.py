@@ -36,6 +36,11 @@ class GrantNotSupported(Invalid):
         super().__init__("grant_type is client_credentials")
 
 
+class AppCredentialsMissing(Invalid):
+    def __init__(self) -> None:
+        super().__init__("client_id and client_secret are missing")
+
+
 class ExternalIdInvalid(Invalid):
     pass
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
@@ -11,6 +12,7 @@ from talkwire.kernel.errors import Invalid
 
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
 _MAX_CALLBACK = 128
+_MAX_FIELDS = 64
 BODY_SECONDS = 30.0
 """How long a small body may take; nobody holds a connection open with half of one."""
 
@@ -63,6 +65,16 @@ async def read_json(request: web.Request) -> Any:
         return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Invalid("The body is not JSON") from None
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The body as a form; the first of each name counts. Raises Invalid."""
+    try:
+        text = (await read_bytes(request)).decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
+    except ValueError:  # of which UnicodeDecodeError is one
+        raise Invalid("The body is not a form") from None
+    return dict(reversed(pairs))
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
