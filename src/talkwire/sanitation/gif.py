@@ -1,0 +1,102 @@
+"""Read the structure of a GIF, and cut out its first frame. Pure.
+
+Source: GIF89a specification, sections 17 to 27.
+"""
+
+import struct
+
+from talkwire.sanitation.errors import Rejected
+from talkwire.sanitation.headers import PARTS, Header, check_size, check_trailer
+from talkwire.sanitation.model import Limits, Reason
+from talkwire.sanitation.sniff import ImageType
+
+BLOCKS = 200_000
+"""Data comes in blocks of 255 bytes, so that even 10 MB have no more than 40,000."""
+
+_SCREEN_BYTES = 13
+_IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_CONTROL = 0xF9
+_IMAGE_BYTES = 10
+
+
+class _Walk:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+        self.blocks = 0
+        self.control = b""
+        self.first = b""
+        self.frames = 0
+
+    def skip(self, size: int) -> bytes:
+        """The next so many bytes."""
+        start, self.at = self.at, self.at + size
+        if self.at > len(self.data):
+            raise Rejected(Reason.TRUNCATED, "cut off")
+        return self.data[start : self.at]
+
+    def skip_blocks(self) -> None:
+        """Go behind a chain of data blocks."""
+        data, at, end = self.data, self.at, len(self.data)
+        left = BLOCKS - self.blocks
+        while left and at < end and (length := data[at]):
+            at += 1 + length
+            left -= 1
+        if not left:
+            raise Rejected(Reason.MALFORMED, "too many blocks")
+        if at >= end:
+            raise Rejected(Reason.TRUNCATED, "cut off in a block")
+        self.at, self.blocks = at + 1, BLOCKS - left
+
+
+def examine_gif(data: bytes, limits: Limits) -> Header:
+    """Raises Rejected."""
+    walk = _Walk(data)
+    screen = walk.skip(_SCREEN_BYTES)
+    if screen[:6] not in {b"GIF87a", b"GIF89a"}:
+        raise Rejected(Reason.MALFORMED, "version")
+    width, height = struct.unpack("<HH", screen[6:10])
+    check_size(width, height, limits)
+    colours = walk.skip(_table_bytes(screen[10]))
+    for _ in range(PARTS):
+        kind = walk.skip(1)[0]
+        if kind == _TRAILER:
+            break
+        if kind == _IMAGE:
+            _take_image(walk, limits)
+        elif kind == _EXTENSION:
+            _take_extension(walk)
+        elif kind:  # a stray zero between blocks is written by some encoders
+            raise Rejected(Reason.MALFORMED, f"block {kind:02x} at {walk.at}")
+    else:
+        raise Rejected(Reason.MALFORMED, "too many parts")
+    if not walk.frames:
+        raise Rejected(Reason.MALFORMED, "no picture in it")
+    check_trailer(data, walk.at)
+    picture = b"".join((b"GIF89a", screen[6:], colours, walk.first, b"\x3b"))
+    return Header(ImageType.GIF, width, height, picture, 1, walk.frames, 8 * width * height)
+
+
+def _table_bytes(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _take_image(walk: _Walk, limits: Limits) -> None:
+    start = walk.at - 1
+    left, top, width, height, flags = struct.unpack("<HHHHB", walk.skip(_IMAGE_BYTES - 1))
+    check_size(left + width, top + height, limits)
+    walk.skip(_table_bytes(flags) + 1)  # and the code size
+    walk.skip_blocks()
+    walk.frames += 1
+    if walk.frames == 1:
+        walk.first = walk.control + walk.data[start : walk.at]
+    if walk.frames > limits.frames:
+        raise Rejected(Reason.TOO_MANY_FRAMES)
+
+
+def _take_extension(walk: _Walk) -> None:
+    start = walk.at - 1
+    label = walk.skip(1)[0]
+    walk.skip_blocks()
+    if label == _CONTROL and not walk.frames:
+        walk.control = walk.data[start : walk.at]
