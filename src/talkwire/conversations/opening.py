@@ -42,7 +42,6 @@ class ConversationRequest(msgspec.Struct, frozen=True, kw_only=True):
     new_profile: dict[str, Any] | None = None  # what the consumer says of itself in the same request
     idempotency_key: str = ""
     fingerprint: bytes = b""
-    profile: dict[str, Any] | None = None  # set by the same batch, before or after: routing rules count it
 
 
 @dataclass(frozen=True)
@@ -127,4 +126,4 @@ class Opening:
             )
             if found is not None:
                 return found
-        return await self.skill_by_rules(who.account_id, who.id, request.profile) or ANY_SKILL
+        return await self.skill_by_rules(who.account_id, who.id, request.new_profile) or ANY_SKILL

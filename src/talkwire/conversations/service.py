@@ -24,6 +24,9 @@ May be called again from its start, when the database asks for it.
 
 ChangeListener = Callable[[Conversation], None]
 
+AtOpening = Callable[[Transaction, Conversation], Awaitable[None]]
+"""What another room writes down with every conversation that is opened; awaits only `tx`."""
+
 Along = Callable[[Transaction], Awaitable[None]]
 """What happens in the same unit of work as an opening, or not at all; awaits only `tx`."""
 
@@ -48,13 +51,15 @@ def _no_event(row: Row) -> None:
 class Conversations:
     """The door to every conversation.
 
-    `offered_to` is routing's word on who holds a waiting ring; routing puts it in place.
+    `offered_to` is routing's word on who holds a waiting ring; routing puts it in place. `at_opening` is done in
+    the unit that opens a conversation; automatic messages put it in place.
     `hydrate` makes of a row of the log what views keep as the last content.
     """
 
     def __init__(self, database: Database, clock: Clock, views: Views, hydrate: Hydrate = _no_event) -> None:
         self.views = views
         self.offered_to: OfferedTo = _nobody
+        self.at_opening: AtOpening | None = None
         self._database = database
         self._clock = clock
         self._loader = Loader(database, views, hydrate)
@@ -118,6 +123,8 @@ class Conversations:
             is_first = not await store.has_any(tx, new.account_id, new.consumer_id)
             opened = rules.new_conversation(new, conversation_id, now_ms, is_first=is_first)
             await store.insert(tx, opened)
+            if self.at_opening is not None:
+                await self.at_opening(tx, opened)
             return _Settled(opened, is_new=True)
 
         settled = await self._database.write(unit, self._opened)

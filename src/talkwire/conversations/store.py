@@ -6,6 +6,8 @@ import msgspec
 
 from talkwire.backends.database.port import Database, Row, Transaction
 from talkwire.conversations.model import Conversation, NewConversation, ParticipantState, State, TtrType
+from talkwire.conversations.steps import steps_between
+from talkwire.conversations.steps_store import insert_steps
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId
 
 _encode = msgspec.json.Encoder().encode
@@ -64,6 +66,7 @@ async def insert(tx: Transaction, conversation: Conversation) -> None:
     )
     await _save_participants(tx, None, conversation)
     await _insert_dialogs(tx, None, conversation)
+    await insert_steps(tx, conversation, steps_between(None, conversation))
     await _note_change(tx, conversation)
 
 
@@ -85,6 +88,7 @@ async def save(tx: Transaction, before: Conversation, after: Conversation) -> No
         after.version,
     )
     await _insert_dialogs(tx, before, after)
+    await insert_steps(tx, after, steps_between(before, after))
     await _note_change(tx, after)
 
 
