@@ -187,6 +187,18 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_seconds: Annotated[float, Meta(gt=0, description="How long an upload may take in all.")] = 120
 
 
+class Connectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of third-party channels."""
+
+    ext_consumer_id_characters: Annotated[
+        int, Meta(ge=1, le=1024, description="Longest name a connector may have for a consumer.")
+    ] = 256
+    app_requests_per_second: Annotated[
+        int, Meta(ge=1, description="Requests of one app over HTTP, sustained; more answer 429.")
+    ] = 20_000
+    app_requests_burst: Annotated[int, Meta(ge=1, description="Requests of one app, at once.")] = 40_000
+
+
 class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The process itself."""
 
@@ -213,4 +225,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages: Messages = Messages()
     routing: Routing = Routing()
     files: Files = Files()
+    connectors: Connectors = Connectors()
     process: Process = Process()
