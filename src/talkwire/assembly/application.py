@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from talkwire.assembly.connectors import ConnectorRooms
 from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.identity import IdentityRooms
 from talkwire.backends.database.port import Database
@@ -15,18 +16,23 @@ from talkwire.gateway.socket import Gateway, SocketLimits
 from talkwire.handlers.dispatch import Dispatch
 from talkwire.handlers.services import Services
 from talkwire.httpapi import (
+    apps,
     configuration,
     configuration_keys,
     configuration_routing,
     configuration_skills,
     configuration_users,
+    connector_opening,
+    connector_send,
     consumers,
     discovery,
     health,
+    sentinel,
     sign_in,
     storage,
 )
 from talkwire.httpapi.authorization import DOORS, Doors
+from talkwire.httpapi.connector_callers import Callers
 from talkwire.httpapi.cors import cors_middleware
 from talkwire.httpapi.discovery import BaseHost
 from talkwire.httpapi.errors import error_middleware
@@ -53,7 +59,12 @@ def registry_of(base: Foundation, sign_in_door: SignIn) -> Registry:
 
 
 def application(
-    base: Foundation, identity: IdentityRooms, services: Services, skills: Skills, registry: Registry
+    base: Foundation,
+    identity: IdentityRooms,
+    services: Services,
+    skills: Skills,
+    registry: Registry,
+    connectors: ConnectorRooms,
 ) -> web.Application:
     settings, clock, incidents = base.settings, base.clock, base.incidents
     app = web.Application(
@@ -66,9 +77,10 @@ def application(
     services.routing.on_ring(desks.ring)
     services.routing.on_agent_state(desks.state)
     sockets = settings.sockets
+    dispatch = Dispatch(services, incidents)
     gateway = Gateway(
         services,
-        Dispatch(services, incidents),
+        dispatch,
         incidents,
         desks,
         registry,
@@ -88,6 +100,11 @@ def application(
     app.add_routes(configuration_routing.routes(services.skill_rules))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(storage.routes(services.files.storage))
+    callers = Callers(connectors.sentinel, connectors.rates, clock)
+    app.add_routes(apps.routes(connectors.apps))
+    app.add_routes(sentinel.routes(connectors.sentinel, callers))
+    app.add_routes(connector_send.routes(services, dispatch, callers))
+    app.add_routes(connector_opening.routes(services, skills, callers))
     return app
 
 

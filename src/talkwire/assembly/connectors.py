@@ -7,6 +7,17 @@ from talkwire.assembly.identity import IdentityRooms
 from talkwire.connectors.apps import Apps, Sealer
 from talkwire.connectors.rates import Rates
 from talkwire.connectors.sentinel import ConsumerSecrets, Sentinel
+from talkwire.kernel.ids import AccountId
+
+
+class NotSealed:
+    """TODO(#3): stands in for the vault until a node has one."""
+
+    async def seal(self, account_id: AccountId, purpose: str, plain: bytes) -> bytes:
+        return plain
+
+    async def unseal(self, account_id: AccountId, purpose: str, sealed: bytes) -> bytes:
+        return sealed
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.application import application, readiness_checks, registry_of
+from talkwire.assembly.connectors import ConnectorRooms, NotSealed, connector_rooms
 from talkwire.assembly.foundation import Foundation, open_database
 from talkwire.assembly.identity import identity_rooms
 from talkwire.assembly.jobs import jobs_of
 from talkwire.assembly.rooms import file_limits, services_of, survey_app_of, timing_of
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.connectors.apps import Apps
 from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import Views
 from talkwire.files.service import Files
@@ -44,6 +46,7 @@ class Node:
     tasks: Tasks
     worker: Worker
     settings: Settings
+    connectors: ConnectorRooms
 
     @property
     def accounts(self) -> Accounts:
@@ -52,6 +55,10 @@ class Node:
     @property
     def agents(self) -> Agents:
         return self.services.agents
+
+    @property
+    def apps(self) -> Apps:
+        return self.connectors.apps
 
     async def drain(self) -> None:
         """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""
@@ -92,7 +99,8 @@ async def _assemble(base: Foundation) -> Node:
     services = services_of(base, identity, routing, files, conversations)
     registry = registry_of(base, identity.sign_in)
     skills = Skills(database, clock)
-    app = application(base, identity, services, skills, registry)
+    connectors = connector_rooms(base, identity, NotSealed())
+    app = application(base, identity, services, skills, registry, connectors)
     app.add_routes(
         health.routes(
             readiness_checks(database, file_store), lambda: registry.is_draining, base.metrics.render
@@ -105,4 +113,16 @@ async def _assemble(base: Foundation) -> Node:
     tasks.start(routing.run(), "routing")
     tasks.start(registry.sweep_forever(), "gateway: sweep")
     worker.start()
-    return Node(app, base.metrics, services, skills, registry, database, file_store, tasks, worker, settings)
+    return Node(
+        app,
+        base.metrics,
+        services,
+        skills,
+        registry,
+        database,
+        file_store,
+        tasks,
+        worker,
+        settings,
+        connectors,
+    )
