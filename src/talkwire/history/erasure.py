@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from talkwire.audit.model import Act, Entry
+from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.backends.database.port import AlreadyExists, Database, Transaction
 from talkwire.history import erasure_rules as rules
 from talkwire.history import erasure_store as store
@@ -133,7 +133,7 @@ class Erasures:
 
     async def _note(self, request: ErasureRequest, act: Act, actor: str) -> None:
         if self._trail is not None:
-            detail = {"kind": request.kind.value, "ids": len(request.subjects)}
+            detail: dict[str, Scalar] = {"kind": request.kind.value, "ids": len(request.subjects)}
             await self._trail.record(
                 Entry(request.account_id, act, str(request.request_id), actor=actor, detail=detail)
             )

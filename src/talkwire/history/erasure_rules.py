@@ -103,9 +103,10 @@ def is_closed(conversation: Conversation) -> bool:
 
 
 class Shown(NamedTuple):
-    """A file that was shown in one of the conversations to be erased."""
+    """A file that belongs to what is to be erased. `detail`: of it, for the receipt."""
 
     relative_path: str
+    detail: dict[str, Any]
     is_consumers: bool  # uploaded by a consumer
     shown_elsewhere: bool  # in a conversation that stays
 
@@ -119,7 +120,8 @@ def item_of_file(shown: Shown) -> ItemKind:
 
 def split_open(conversations: Iterable[Conversation]) -> tuple[list[Conversation], list[Conversation]]:
     """Those that may be erased now, and those that are still open."""
-    closed, still_open = [], []
+    closed: list[Conversation] = []
+    still_open: list[Conversation] = []
     for conversation in conversations:
         (closed if is_closed(conversation) else still_open).append(conversation)
     return closed, still_open

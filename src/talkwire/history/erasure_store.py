@@ -123,15 +123,13 @@ async def cancel(
     )
 
 
-async def claim_due(tx: Transaction, now_ms: int, until_ms: int, limit: int) -> list[ErasureRequest]:
-    """Take requests whose turn it is; nobody else takes them until then. Asked over all accounts, by the job."""
+async def claim_due(tx: Transaction, now_ms: int, until_ms: int) -> ErasureRequest | None:
+    """Take a request of any account whose turn it is; nobody else takes it until then."""
     due = await tx.fetch(
         "SELECT account_id, request_id FROM erasure_requests"
-        " WHERE state IN ('NOT_STARTED', 'IN_PROGRESS') AND next_try_at <= $1 ORDER BY next_try_at LIMIT $2",
+        " WHERE state IN ('NOT_STARTED', 'IN_PROGRESS') AND next_try_at <= $1 ORDER BY next_try_at LIMIT 1",
         now_ms,
-        limit,
     )
-    claimed = []
     for row in due:
         rows = await tx.fetch(
             "UPDATE erasure_requests SET state = 'IN_PROGRESS', next_try_at = $3"
@@ -142,16 +140,15 @@ async def claim_due(tx: Transaction, now_ms: int, until_ms: int, limit: int) -> 
             until_ms,
             now_ms,
         )
-        claimed += [_request(one) for one in rows]
-    return claimed
+        return _request(rows[0]) if rows else None
+    return None
 
 
-async def hold_claim(tx: Transaction, request: ErasureRequest, until_ms: int) -> None:
+async def release_claims(tx: Transaction, now_ms: int) -> None:
+    """What a node that died had in hand has its turn now; were another at it, twice does no harm."""
     await tx.execute(
-        "UPDATE erasure_requests SET next_try_at = $3 WHERE account_id = $1 AND request_id = $2",
-        request.account_id,
-        request.request_id,
-        until_ms,
+        "UPDATE erasure_requests SET next_try_at = $1 WHERE state = 'IN_PROGRESS' AND next_try_at > $1",
+        now_ms,
     )
 
 
