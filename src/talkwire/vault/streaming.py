@@ -87,17 +87,10 @@ def segments_for(start: int, length: int, plain_bytes: int) -> Span:
 class Sealer:
     """Seals one file, piece by piece. `aad` names what the file is; opening it takes the same."""
 
-    def __init__(self, key: bytes, aad: bytes) -> None:
-        self._setup(key, aad, salt=os.urandom(SALT_BYTES), prefix=os.urandom(PREFIX_BYTES))
-
-    @classmethod
-    def with_fixed_randomness(cls, key: bytes, aad: bytes, salt: bytes, prefix: bytes) -> "Sealer":
-        """For test vectors only: a salt and prefix used twice give the file away."""
-        sealer = cls.__new__(cls)
-        sealer._setup(key, aad, salt, prefix)
-        return sealer
-
-    def _setup(self, key: bytes, aad: bytes, salt: bytes, prefix: bytes) -> None:
+    def __init__(self, key: bytes, aad: bytes, *, salt: bytes = b"", prefix: bytes = b"") -> None:
+        # Salt and prefix are given by test vectors only: used twice, they give files away.
+        salt = salt or os.urandom(SALT_BYTES)
+        prefix = prefix or os.urandom(PREFIX_BYTES)
         self._cipher = _cipher(key, aad, salt)
         self._prefix = prefix
         self._header = bytes((HEADER_BYTES,)) + salt + prefix

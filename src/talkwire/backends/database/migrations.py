@@ -26,9 +26,9 @@ class Migration:
     statements: tuple[str, ...]
 
 
-def list_migrations(words: Mapping[str, str]) -> list[Migration]:
-    """All files in order, in one database's words (`identity`, `clustered`, `BYTEA`)."""
-    folder = resources.files("talkwire.backends.database") / "migrations"
+def list_migrations(words: Mapping[str, str], package: str = "talkwire.backends.database") -> list[Migration]:
+    """All files of a package in order, in one database's words (`identity`, `clustered`, `BYTEA`)."""
+    folder = resources.files(package) / "migrations"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
     return [_parse(file.name, file.read_text(encoding="utf-8"), words) for file in files]
 

@@ -40,7 +40,9 @@ class SqliteDatabase:
         self._loop = asyncio.get_running_loop()
         self._queue = WriteQueue(start=self._wake)
         self._checkpointer = Checkpointer(path)
-        self._writer = SqliteWriter(path, self._queue.take, self._hand_back, self._checkpointer.committed)
+        self._writer = SqliteWriter(
+            partial(connect, path), self._queue.take, self._hand_back, self._checkpointer.committed
+        )
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-reader")
         self._reading = local()
         self._reading_connections: list[sqlite3.Connection] = []

@@ -38,8 +38,11 @@ class SqliteRow(sqlite3.Row):
         return key in self.keys()
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file with our pragmas; transactions are begun and ended by us."""
+def connect(path: Path, *, read_only: bool = False, secure_delete: bool = False) -> sqlite3.Connection:
+    """Open the file with our pragmas; transactions are begun and ended by us.
+
+    With `secure_delete` what is deleted is overwritten, and nothing spills into temporary files.
+    """
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}",
@@ -56,6 +59,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+        if secure_delete:
+            connection.execute("PRAGMA secure_delete = ON").fetchall()
+            connection.execute("PRAGMA temp_store = MEMORY")
         if sys.platform == "darwin":
             connection.execute("PRAGMA fullfsync = 1")
             connection.execute("PRAGMA checkpoint_fullfsync = 1")

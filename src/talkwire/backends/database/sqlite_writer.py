@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 from talkwire.backends.database.port import AlreadyExists, Append, Row
 from talkwire.backends.database.queue import CommitHeard, Entry, Work, events_in, fail, heard_nothing
 from talkwire.backends.database.sqlite_append import LogWriter
-from talkwire.backends.database.sqlite_connection import connect, hits_everyone, refusal_of, rewrite
+from talkwire.backends.database.sqlite_connection import hits_everyone, refusal_of, rewrite
 from talkwire.kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -80,12 +79,12 @@ class SqliteWriter:
 
     def __init__(
         self,
-        path: Path,
+        connect: Callable[[], sqlite3.Connection],
         take: Callable[[], list[Entry]],
         settled: Settled,
         committed: Callable[[sqlite3.Connection], None],
     ) -> None:
-        self._path = path
+        self._connect = connect
         self._take = take
         self._settled = settled
         self._committed = committed
@@ -105,7 +104,7 @@ class SqliteWriter:
         self._connection.close()
 
     def _open(self) -> None:
-        self._connection = connect(self._path)
+        self._connection = self._connect()
         self._transaction = SqliteTransaction(self._connection)
         self._damaged = False
 

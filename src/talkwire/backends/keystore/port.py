@@ -1,6 +1,6 @@
 """The key store port: a small database apart from the data, from which what was destroyed is really gone.
 
-It holds only wrapped keys; whoever has it and no master key has nothing. It speaks the database port's
+It holds only wrapped keys: whoever has it and no master key has nothing. It speaks the database port's
 language (`Unit`, `Transaction`), so that its statements are written once, in `vault/store.py`.
 """
 
@@ -13,9 +13,8 @@ from talkwire.backends.database.port import Row, T, Unit
 class KeyStore(Protocol):
     """Where wrapped keys lie.
 
-    Adapters promise: what was written is on disk when it is answered; units that wait together share
-    commits; a unit is applied whole or not at all; vendors' errors become `Unavailable` or `StorageFull`.
-    Callers destroy a key by overwriting its row (see `vault/store.py`), never by deleting it.
+    Adapters promise: what was written is on disk when it is answered; a unit is applied whole or not at
+    all, and may be run again; vendors' errors become `Unavailable` or `StorageFull`.
     """
 
     async def write(self, unit: Unit[T]) -> T:
@@ -23,19 +22,18 @@ class KeyStore(Protocol):
         ...
 
     async def shred(self, unit: Unit[T]) -> T:
-        """As `write`, and no byte that the unit overwrote is left in the store's files when it returns."""
+        """As `write`, and nothing that the unit deleted or overwrote can be read from the store afterwards.
+
+        Raises Unavailable when that cannot be had now; the unit may have been applied. Repeat it.
+        """
         ...
 
     async def read(self, sql: str, *args: object) -> Sequence[Row]:
-        """Rows of a query over committed rows, off the event loop."""
+        """Rows of a query over committed data, off the event loop."""
         ...
 
     async def migrate(self) -> None:
         """Bring the schema forward. Raises SchemaTooNew if it is ahead of this program."""
-        ...
-
-    async def compact(self) -> None:
-        """Give back the room that destroyed keys take up. Slow: writes wait for it."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,148 @@
+"""The embedded key store: SQLite in a private file, from which deleted keys vanish byte by byte."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from threading import local
+from typing import IO
+
+from talkwire.backends.database.migrations import bring_forward, list_migrations
+from talkwire.backends.database.port import Row, T, Transaction, Unit
+from talkwire.backends.database.queue import Entry, WriteQueue
+from talkwire.backends.database.sqlite_checkpoint import Checkpointer
+from talkwire.backends.database.sqlite_connection import (
+    connect,
+    hits_everyone,
+    lock_file,
+    refusal_of,
+    rewrite,
+)
+from talkwire.backends.database.sqlite_writer import SqliteWriter
+from talkwire.kernel.clock import SystemClock
+from talkwire.kernel.errors import Unavailable
+
+FILE_NAME = "keys.db"
+READERS = 2
+WORDS = {"BYTEA": "BLOB"}
+
+
+class SqliteKeyStore:
+    """`KeyStore` in one file of this process alone. Made with `open`.
+
+    Deleted content is overwritten with zeros in its page (`secure_delete`). What the write-ahead log holds
+    of it goes when the log is copied into the file and cut to nothing, which `shred` waits for: the writer
+    does that between two transactions, once for all that wait.
+    """
+
+    def __init__(self, path: Path, lock: IO[str]) -> None:
+        self._path = path
+        self._lock = lock
+        self._loop = asyncio.get_running_loop()
+        self._shredding: list[asyncio.Future[bool]] = []
+        self._queue = WriteQueue(start=self._wake)
+        self._checkpointer = Checkpointer(path)
+        connect_securely = partial(connect, path, secure_delete=True)
+        self._writer = SqliteWriter(connect_securely, self._queue.take, self._hand_back, self._tidy)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-keys")
+        self._reading = local()
+        self._reading_connections: list[sqlite3.Connection] = []
+
+    @classmethod
+    async def open(cls, folder: Path) -> "SqliteKeyStore":
+        """Open `keys.db` in a folder that is there, or make it. Raises DatabaseInUse, Unavailable."""
+        path = folder / FILE_NAME
+        lock = lock_file(path)
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's other files take over its mode
+            return cls(path, lock)
+        except sqlite3.Error as error:
+            lock.close()
+            raise refusal_of(error) from error
+        except BaseException:
+            lock.close()
+            raise
+
+    async def write(self, unit: Unit[T]) -> T:
+        return await self._queue.write(unit)
+
+    async def shred(self, unit: Unit[T]) -> T:
+        result = await self._queue.write(unit)
+        emptied: asyncio.Future[bool] = self._loop.create_future()
+        self._shredding.append(emptied)
+        await self._queue.write(_nothing)  # the writer tidies after it
+        if not await emptied:
+            raise Unavailable("The key store is being read; what was destroyed is not gone from its log yet.")
+        return result
+
+    async def read(self, sql: str, *args: object) -> Sequence[Row]:
+        return await self._loop.run_in_executor(self._readers, self._read, sql, args)
+
+    async def migrate(self) -> None:
+        migrations = list_migrations(WORDS, "talkwire.backends.keystore")
+
+        async def unit(tx: Transaction) -> list[str]:
+            return await bring_forward(tx, migrations, SystemClock().now_ms())
+
+        await self.write(unit)
+
+    async def close(self) -> None:
+        await self._queue.close()
+        await asyncio.to_thread(self._let_go)
+
+    def _wake(self) -> None:
+        self._writer.wake()
+
+    def _let_go(self) -> None:
+        self._readers.shutdown()
+        for connection in self._reading_connections:
+            connection.close()
+        self._checkpointer.stop()
+        self._writer.stop()
+        self._lock.close()
+
+    def _hand_back(self, batch: list[Entry], *, idle: bool) -> None:
+        self._loop.call_soon_threadsafe(partial(self._queue.settle, batch, idle=idle))
+
+    def _tidy(self, writer: sqlite3.Connection) -> None:
+        """Called by the writer between two transactions."""
+        waiting, self._shredding = self._shredding, []
+        if waiting:
+            emptied = _empty_log(writer)
+            self._loop.call_soon_threadsafe(_answer, waiting, emptied)
+        else:
+            self._checkpointer.committed(writer)
+
+    def _read(self, sql: str, args: tuple[object, ...]) -> Sequence[Row]:
+        try:
+            connection = getattr(self._reading, "connection", None)
+            if connection is None:
+                connection = self._reading.connection = connect(self._path, read_only=True)
+                self._reading_connections.append(connection)
+            return connection.execute(rewrite(sql), args).fetchall()
+        except sqlite3.Error as error:
+            if hits_everyone(error):
+                raise refusal_of(error) from error
+            raise
+
+
+async def _nothing(tx: Transaction) -> None:
+    """A commit of nothing, which costs no sync."""
+
+
+def _empty_log(writer: sqlite3.Connection) -> bool:
+    """Copy the log into the file and cut it to nothing; False when a reader is in the way for too long."""
+    try:
+        busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not busy
+
+
+def _answer(waiting: list["asyncio.Future[bool]"], emptied: bool) -> None:  # noqa: FBT001 -- call_soon takes no keywords
+    for future in waiting:
+        if not future.done():
+            future.set_result(emptied)
