@@ -64,8 +64,8 @@ class Talks(Protocol):
     ) -> Conversation: ...
 
 
-Forget = Callable[[AccountId, str], Awaitable[None]]
-"""Told of each consumer that is forgotten: `forget(account_id, consumer_id)`."""
+Forget = Callable[[Transaction, AccountId, str], Awaitable[None]]
+"""Takes part in the unit that forgets a consumer: `forget(tx, account_id, consumer_id)`."""
 
 
 class Erasing:
@@ -165,8 +165,8 @@ class Erasing:
     async def _forget(self, account_id: AccountId, consumer_id: str) -> Item:
         async def unit(tx: Transaction) -> None:
             await store.delete_consumer(tx, account_id, consumer_id)
+            for forget in self._forgets:
+                await forget(tx, account_id, consumer_id)
 
         await self._database.write(unit)
-        for forget in self._forgets:
-            await forget(account_id, consumer_id)
         return Item(ItemKind.CONSUMER, consumer_id, {"keyDestroyed": True, "profileErased": True})

@@ -92,7 +92,6 @@ class ErasureRuns:
 
         Before a node opens: data that was restored may hold what was erased since.
         """
-        await self._ledger.open()
         seen = await store.list_seen(self._database)
         missing = [entry for entry in await self._ledger.list_entries() if entry.entry_id not in seen]
         for entry in missing:

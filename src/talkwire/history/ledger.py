@@ -69,14 +69,6 @@ class Ledger:
     def __init__(self, key_store: KeySide) -> None:
         self._key_store = key_store
 
-    async def open(self) -> None:
-        """Make its table where there is none."""
-
-        async def unit(tx: Transaction) -> None:
-            await store.make_table(tx)
-
-        await self._key_store.write(unit)
-
     async def note(self, entry: LedgerEntry) -> None:
         """Keep an entry; durable when it returns."""
 

@@ -9,15 +9,6 @@ from talkwire.history.erasure_model import LedgerEntry
 
 Read = Callable[..., Awaitable[Sequence[Row]]]
 
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS erasure_ledger (account_id TEXT NOT NULL, entry_id TEXT NOT NULL,"
-    " at BIGINT NOT NULL, entry TEXT NOT NULL, PRIMARY KEY (account_id, entry_id))"
-)
-
-
-async def make_table(tx: Transaction) -> None:
-    await tx.execute(_TABLE)
-
 
 async def insert_entry(tx: Transaction, entry: LedgerEntry) -> None:
     await tx.execute(
