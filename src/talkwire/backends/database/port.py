@@ -150,6 +150,18 @@ class Database(Protocol):
         ...
 
 
+class Scrubs(Protocol):
+    """What a database may be able to do beside: to rid its files of what was deleted or replaced."""
+
+    async def scrub(self) -> None:
+        """Leave no byte of it where that is in the database's hands. Raises Unavailable: try again later.
+
+        SQLite: nothing is left in its file and its log. PostgreSQL: the rows are gone and their room is given
+        free, but the bytes stay in pages and in its write-ahead log until they are overwritten.
+        """
+        ...
+
+
 class SchemaTooNew(Exception):
     """The database was written by a newer version of the program."""
 

@@ -1,17 +1,22 @@
 """Moves what was committed from the write-ahead log into the file, off the commit path."""
 
+import asyncio
 import logging
 import sqlite3
 from pathlib import Path
 from threading import Event, Thread
 
-from talkwire.backends.database.sqlite_connection import connect
+from talkwire.backends.database.sqlite_connection import BUSY_TIMEOUT_SECONDS, connect
 
 SECONDS_BETWEEN = 0.5
 LONG_LOG_PAGES = 4096
 """From here on the log is worth beginning anew: overwriting blocks syncs faster than adding them."""
 
 _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+
+_EMPTY = "PRAGMA wal_checkpoint(TRUNCATE)"
+_EMPTY_WAIT_MS = 50
+"""How long readers may keep the writer from emptying the log: everybody's publish waits behind it."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,3 +59,22 @@ class Checkpointer:
                 _log.warning("A checkpoint failed, and will be tried again: %s", error)
             else:
                 self._log_is_long = pages >= LONG_LOG_PAGES
+
+
+def empty_log(writer: sqlite3.Connection) -> bool:
+    """Copy the log into the file and cut it to nothing; False when a reader is in the way just now."""
+    try:
+        writer.execute(f"PRAGMA busy_timeout = {_EMPTY_WAIT_MS}").fetchall()
+        try:
+            busy, _, _ = writer.execute(_EMPTY).fetchone()
+        finally:
+            writer.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}").fetchall()
+    except sqlite3.Error:
+        return False
+    return not busy
+
+
+def answer(waiting: "list[asyncio.Future[bool]]", emptied: bool) -> None:  # noqa: FBT001 -- call_soon takes no keywords
+    for future in waiting:
+        if not future.done():
+            future.set_result(emptied)

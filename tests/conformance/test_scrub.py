@@ -1,0 +1,96 @@
+"""After scrubbing nothing of what was replaced or deleted is left in the database's own files."""
+
+import asyncio
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from database import opened
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.kernel.errors import Unavailable
+
+SECRET = "the secret of "
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
+
+
+async def fill(database: SqliteDatabase, rows: int, rng: random.Random) -> None:
+    async def unit(tx: Transaction) -> None:
+        for number in range(rows):
+            text = f"{SECRET}{number} " * rng.choice([1, 3, 40, 400])
+            await tx.execute(
+                "INSERT INTO consumers (account_id, consumer_id, profile, claims, updated_at)"
+                " VALUES ('1', $1, $2, '{}', 0)",
+                rng.randbytes(16).hex(),
+                text,
+            )
+
+    await database.write(unit)
+
+
+async def test_no_byte_of_what_was_replaced_or_deleted_is_left(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    async with opened("sqlite", str(tmp_path / "talkwire.db")) as database:
+        assert isinstance(database, SqliteDatabase)
+        for _ in range(6):
+            await fill(database, 400, rng)
+
+        async def grow(tx: Transaction) -> None:
+            await tx.execute(
+                "UPDATE consumers SET profile = profile || $1 WHERE consumer_id < '8'", f"{SECRET}all"
+            )
+
+        async def erase(tx: Transaction) -> None:
+            await tx.execute("UPDATE consumers SET profile = 'gone' WHERE consumer_id < 'c'")
+            await tx.execute("DELETE FROM consumers WHERE consumer_id >= 'c'")
+
+        await database.write(grow)
+        assert SECRET.encode() in bytes_of(tmp_path)
+        await database.write(erase)
+        await database.scrub()
+        left = bytes_of(tmp_path)
+        assert left.count(SECRET.encode()) == 0
+        assert (tmp_path / "talkwire.db-wal").stat().st_size == 0
+
+
+async def test_a_reader_of_old_rows_is_not_waited_for_by_those_who_write(
+    sqlite_database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkwire.backends.database.sqlite.SCRUB_SECONDS", 0.5)
+    await fill(sqlite_database, 10, random.Random(1))
+    reader = sqlite3.connect(tmp_path / "talkwire.db")
+    reader.execute("BEGIN")
+    reader.execute("SELECT COUNT(*) FROM consumers").fetchall()
+    try:
+        await fill(sqlite_database, 10, random.Random(2))
+        scrub = asyncio.create_task(sqlite_database.scrub())
+        for number in range(20):
+            async with asyncio.timeout(2):
+                await fill(sqlite_database, 1, random.Random(100 + number))
+        with pytest.raises(Unavailable):
+            await scrub
+    finally:
+        reader.close()
+    await sqlite_database.scrub()
+
+
+async def test_dead_rows_go(any_database: Database) -> None:
+    async def unit(tx: Transaction) -> None:
+        await tx.execute(
+            "INSERT INTO consumers (account_id, consumer_id, profile, claims, updated_at)"
+            " VALUES ('1', 'c', 'said', '{}', 0)"
+        )
+
+    async def erase(tx: Transaction) -> None:
+        await tx.execute("UPDATE consumers SET profile = '' WHERE account_id = '1'")
+
+    await any_database.write(unit)
+    await any_database.write(erase)
+    await any_database.scrub()  # type: ignore[attr-defined]
+    rows = await any_database.read("SELECT profile FROM consumers WHERE account_id = '1'")
+    assert [row["profile"] for row in rows] == [""]
