@@ -1,11 +1,18 @@
 """The SQL of the audit trail."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from talkwire.audit.model import Draft, Head, Record
-from talkwire.backends.database.port import Database, Row, Transaction
+from talkwire.backends.database.port import Row, Transaction
 
 _DRAFT = "at, act, subject, actor, address, person, box, detail"
+
+
+class Reader(Protocol):
+    """What reading a trail takes: a database, or a look into the file of one that a server holds."""
+
+    async def read(self, sql: str, *args: object) -> Sequence[Row]: ...
 
 
 def _record(row: Row) -> Record:
@@ -55,7 +62,7 @@ async def insert_head(tx: Transaction, account_id: str, head: Head, code: bytes,
     return bytes(rows[0]["sealed_key"])
 
 
-async def find_head(database: Database, account_id: str) -> tuple[Head, bytes, bytes] | None:
+async def find_head(database: Reader, account_id: str) -> tuple[Head, bytes, bytes] | None:
     """A chain's end as stored, its code, and the sealed key of the code."""
     rows = await database.read(
         "SELECT number, hash, code, sealed_key FROM audit_heads WHERE account_id = $1", account_id
@@ -66,13 +73,40 @@ async def find_head(database: Database, account_id: str) -> tuple[Head, bytes, b
     return Head(row["number"], bytes(row["hash"])), bytes(row["code"]), bytes(row["sealed_key"])
 
 
-async def list_heads(database: Database) -> list[tuple[str, Head]]:
+async def list_heads(database: Reader) -> list[tuple[str, Head]]:
     """Where every chain of this server ends: asked by the operator's verification and by the anchor."""
     rows = await database.read("SELECT account_id, number, hash FROM audit_heads ORDER BY account_id")
     return [(row["account_id"], Head(row["number"], bytes(row["hash"]))) for row in rows]
 
 
-async def list_records(database: Database, account_id: str, after: int, limit: int) -> list[Record]:
+async def list_accounts(database: Reader) -> list[str]:
+    """Every account that has, or had, a chain: with a head, or with records and no head any more."""
+    rows = await database.read(
+        "SELECT account_id FROM audit_heads UNION SELECT account_id FROM audit_records ORDER BY account_id"
+    )
+    return [row["account_id"] for row in rows]
+
+
+async def find_bounds(database: Reader, account_id: str, from_ms: int, to_ms: int) -> tuple[int, int] | None:
+    """The first number at or after a moment, and the last one before another."""
+    rows = await database.read(
+        "SELECT MIN(number) AS first, MAX(number) AS last FROM audit_records"
+        " WHERE account_id = $1 AND at >= $2 AND at < $3",
+        account_id,
+        from_ms,
+        to_ms,
+    )
+    return None if rows[0]["first"] is None else (rows[0]["first"], rows[0]["last"])
+
+
+async def find_hash(database: Reader, account_id: str, number: int) -> bytes | None:
+    rows = await database.read(
+        "SELECT hash FROM audit_records WHERE account_id = $1 AND number = $2", account_id, number
+    )
+    return bytes(rows[0]["hash"]) if rows else None
+
+
+async def list_records(database: Reader, account_id: str, after: int, limit: int) -> list[Record]:
     rows = await database.read(
         f"SELECT account_id, number, hash, {_DRAFT} FROM audit_records"
         " WHERE account_id = $1 AND number > $2 ORDER BY number LIMIT $3",
@@ -83,14 +117,14 @@ async def list_records(database: Database, account_id: str, after: int, limit: i
     return [_record(row) for row in rows]
 
 
-async def find_person(database: Database, account_id: str, consumer_id: str) -> str | None:
+async def find_person(database: Reader, account_id: str, consumer_id: str) -> str | None:
     rows = await database.read(
         "SELECT person FROM audit_persons WHERE account_id = $1 AND consumer_id = $2", account_id, consumer_id
     )
     return str(rows[0]["person"]) if rows else None
 
 
-async def find_consumer(database: Database, account_id: str, person: str) -> str | None:
+async def find_consumer(database: Reader, account_id: str, person: str) -> str | None:
     rows = await database.read(
         "SELECT consumer_id FROM audit_persons WHERE account_id = $1 AND person = $2", account_id, person
     )

@@ -1,0 +1,74 @@
+"""Heads kept with the keys: what only they can tell."""
+
+from pathlib import Path
+
+import pytest
+
+from talkwire.audit.anchors import Anchors, find_anchor, list_anchored
+from talkwire.audit.model import Act, Entry
+from talkwire.audit.service import Trail
+from talkwire.audit.verification import verify
+from talkwire.backends.database.port import Transaction
+from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.backends.keystore.sqlite import SqliteKeyStore
+from talkwire.kernel.clock import MovableClock
+from unit.audit.keys import Keys
+
+ENTRY = Entry("1", Act.SETTING_CHANGED, "x")
+
+
+async def test_a_trail_put_back_to_an_older_state_is_found(
+    sqlite_database: SqliteDatabase, tmp_path: Path
+) -> None:
+    database, clock = sqlite_database, MovableClock()
+    keys = await SqliteKeyStore.open(tmp_path)
+    await keys.migrate()
+    trail, anchors = Trail(database, clock, Keys()), Anchors(database, keys, clock)
+    for _ in range(5):
+        await trail.record(ENTRY)
+    head = await database.read("SELECT number, hash, code FROM audit_heads")
+    for _ in range(5):
+        await trail.record(ENTRY)
+    await anchors.keep()
+    anchor = await find_anchor(keys, "1")
+    assert anchor is not None
+    assert (anchor.head.number, await list_anchored(keys)) == (10, ["1"])
+    assert (await verify(database, "1", anchor=anchor)).is_whole
+
+    async def put_back(tx: Transaction) -> None:
+        await tx.execute("DELETE FROM audit_records WHERE number > 5")
+        await tx.execute("UPDATE audit_heads SET number = $1, hash = $2, code = $3", *tuple(head[0]))
+
+    await database.write(put_back)
+    assert (await verify(database, "1")).is_whole  # the data alone does not tell
+    assert [tuple(found) for found in (await verify(database, "1", anchor=anchor)).findings] == [
+        (10, "6 to 10 are missing")
+    ]
+    await anchors.keep()
+    assert await find_anchor(keys, "1") == anchor  # it is not lowered
+    for _ in range(9):
+        await trail.record(ENTRY)
+    written_anew = await verify(database, "1", anchor=anchor)
+    assert [found.number for found in written_anew.findings] == [10]
+    former = await anchors.begin_anew("1")
+    assert former == anchor
+    assert (await verify(database, "1", anchor=await find_anchor(keys, "1"))).is_whole
+    await keys.close()
+
+
+async def test_nothing_is_written_when_nothing_moved(
+    sqlite_database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = await SqliteKeyStore.open(tmp_path)
+    await keys.migrate()
+    clock = MovableClock()
+    trail, anchors = Trail(sqlite_database, clock, Keys()), Anchors(sqlite_database, keys, clock)
+    await anchors.keep()
+    await trail.record(ENTRY)
+    await anchors.keep()
+    clock.advance(seconds=10)
+    await anchors.keep()
+    anchor = await find_anchor(keys, "1")
+    assert anchor is not None
+    assert anchor.at_ms == clock.now_ms() - 10_000
+    await keys.close()
