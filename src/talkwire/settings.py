@@ -177,6 +177,23 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     consumer_file_bytes: Annotated[int, Meta(ge=1, description="Largest file of a consumer.")] = 3 * MIB
     agent_file_bytes: Annotated[int, Meta(ge=1, description="Largest file of an agent or bot.")] = 5 * MIB
     preview_bytes: Annotated[int, Meta(ge=1, description="A preview is smaller than this.")] = 30 * KIB
+    rebuild: Annotated[
+        bool,
+        Meta(
+            description="Decode every picture and encode it anew. `false` is for measuring only: what was uploaded "
+            "is then served as it came, whatever is hidden in it."
+        ),
+    ] = True
+    jpeg_quality: Annotated[int, Meta(ge=1, le=100, description="Quality of rebuilt JPEG pictures.")] = 85
+    png_compression: Annotated[
+        int, Meta(ge=0, le=9, description="Effort spent on rebuilt PNG pictures; 9 is smallest and slowest.")
+    ] = 6
+    verdict_seconds: Annotated[
+        float, Meta(ge=0, le=60, description="How long publishing a file waits until it is judged.")
+    ] = 8
+    orphan_seconds: Annotated[
+        int, Meta(ge=60, description="A file that was never published goes after this.")
+    ] = 86_400
     slot_seconds: Annotated[int, Meta(ge=1, description="Life of an upload or download URL.")] = 60
     consumer_slots: Annotated[int, Meta(ge=1, description="Unspent upload URLs of one consumer.")] = 5
     brand_slots: Annotated[int, Meta(ge=1, description="Unspent upload URLs of one agent, bot or app.")] = 200
@@ -197,6 +214,22 @@ class Connectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1, description="Requests of one app over HTTP, sustained; more answer 429.")
     ] = 20_000
     app_requests_burst: Annotated[int, Meta(ge=1, description="Requests of one app, at once.")] = 40_000
+
+
+class Erasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Deletion of personal data."""
+
+    erasure_cancel_seconds: Annotated[
+        int, Meta(ge=0, description="How long a deletion request can be cancelled; then it is carried out.")
+    ] = 432_000
+    erasure_deadline_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="A deletion request that is not done so long after it became final (a conversation is "
+            "still open) is an alarm.",
+        ),
+    ] = 20
 
 
 class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -225,5 +258,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages: Messages = Messages()
     routing: Routing = Routing()
     files: Files = Files()
+    erasure: Erasure = Erasure()
     connectors: Connectors = Connectors()
     process: Process = Process()
