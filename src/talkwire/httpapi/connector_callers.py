@@ -14,7 +14,7 @@ from talkwire.connectors.rates import Rates
 from talkwire.connectors.sentinel import Sentinel
 from talkwire.handlers.call import Call, Connection
 from talkwire.handlers.publish import check_key
-from talkwire.httpapi.authorization import account_of, token_of
+from talkwire.httpapi.authorization import account_of
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import NotFound, Unauthenticated
 from talkwire.protocol import client_properties, codec
@@ -74,7 +74,8 @@ class Callers:
 
 
 def _token(request: web.Request, header: str, missing: type[Unauthenticated]) -> str:
-    try:
-        return token_of(request.headers.get(header))
-    except Unauthenticated:
-        raise missing from None
+    value = request.headers.get(header, "").strip()
+    token = value[7:].lstrip() if value[:7].lower() == "bearer " else value
+    if not token:
+        raise missing
+    return token

@@ -24,6 +24,12 @@ def routes(consumers: Consumers) -> list[web.RouteDef]:
         jwt = await consumers.authenticate(account_of(request), auth_code, address_of(request))
         return answer({"jwt": jwt}, headers=PRIVATE)
 
+    async def authenticate_with_id_token(request: web.Request) -> web.Response:
+        """The same by newer clients, which name an identity connector; the brand has one set of keys for all."""
+        id_token = needed_text_of(await read_object(request), "id_token")
+        token = await consumers.authenticate(account_of(request), id_token, address_of(request))
+        return answer({"token": token}, headers=PRIVATE)
+
     async def authorize_anonymous(request: web.Request) -> web.Response:
         id_token = text_of(await read_object(request), "id_token")
         token = await consumers.anonymous(account_of(request), id_token, address_of(request))
@@ -34,5 +40,6 @@ def routes(consumers: Consumers) -> list[web.RouteDef]:
         web.post(f"{base}/signup", sign_up),
         web.get(f"{base}/signup.jsonp", sign_up_by_script),
         web.post(f"{base}/authenticate", authenticate),
+        web.post(f"{base}/app/{{connector_id}}/authenticate", authenticate_with_id_token),
         web.post(f"{base}/anonymous/authorize", authorize_anonymous),
     ]
