@@ -13,6 +13,9 @@ from talkwire.backends.database.port import Database, DatabaseInUse, SchemaTooNe
 from talkwire.cli.configuration import BadSettings, load
 from talkwire.cli.failures import BadRequest, CannotStart
 from talkwire.cli.ground import prepare_folder
+from talkwire.history.erasure import Erasures
+from talkwire.history.erasure_model import ErasureTimes
+from talkwire.history.receipt_keys import ReceiptKeys
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
 from talkwire.identity.brand_keys import BrandKeys
@@ -40,6 +43,8 @@ class Desk:
     api_keys: ApiKeys
     brand_keys: BrandKeys
     signing_keys: SigningKeys
+    erasures: Erasures
+    receipt_keys: ReceiptKeys
 
 
 Work = Callable[[Desk], Awaitable[Any]]
@@ -141,7 +146,7 @@ async def _work(settings: Settings, work: Work) -> Any:
         prepare_folder(settings.storage.data_path)
     database = await open_database(settings)
     passwords = Passwords()
-    desk = _desk(database, passwords)
+    desk = _desk(database, passwords, settings)
     try:
         await database.migrate()
         return await work(desk)
@@ -153,7 +158,7 @@ async def _work(settings: Settings, work: Work) -> Any:
         await database.close()
 
 
-def _desk(database: Database, passwords: Passwords) -> Desk:
+def _desk(database: Database, passwords: Passwords, settings: Settings) -> Desk:
     clock = SystemClock()
     agents = Agents(database, clock, passwords)
     return Desk(
@@ -164,4 +169,11 @@ def _desk(database: Database, passwords: Passwords) -> Desk:
         api_keys=ApiKeys(database, clock, agents),
         brand_keys=BrandKeys(database, clock),
         signing_keys=SigningKeys(database, clock),
+        erasures=Erasures(database, clock, _erasure_times(settings)),
+        receipt_keys=ReceiptKeys(database, clock),
     )
+
+
+def _erasure_times(settings: Settings) -> ErasureTimes:
+    numbers = settings.erasure
+    return ErasureTimes(numbers.erasure_cancel_seconds, numbers.erasure_deadline_days)

@@ -5,7 +5,21 @@ import importlib.util
 
 import click
 
-COMMANDS = ("serve", "doctor", "account", "user", "skill", "routing-rule", "property", "feature", "app")
+COMMANDS = (
+    "serve",
+    "doctor",
+    "account",
+    "user",
+    "skill",
+    "routing-rule",
+    "property",
+    "feature",
+    "app",
+    "erasure",
+    "receipts",
+    "backup",
+    "restore",
+)
 """One file each in this folder; its click command is called `command`."""
 
 

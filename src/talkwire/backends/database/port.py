@@ -8,7 +8,7 @@ awaiting task is resumed; vendors' errors become `kernel.errors.Unavailable` or 
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from talkwire.kernel.errors import Conflict
 
@@ -150,6 +150,7 @@ class Database(Protocol):
         ...
 
 
+@runtime_checkable
 class Scrubs(Protocol):
     """What a database may be able to do beside: to rid its files of what was deleted or replaced."""
 
