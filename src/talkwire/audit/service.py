@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from talkwire.audit import rules, store
 from talkwire.audit.errors import HeadMissing, TrailBehind
@@ -10,7 +10,7 @@ from talkwire.audit.model import Draft, Entry, Head, Sealed
 from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.audit.rules import GENESIS
 from talkwire.audit.sealing import CODE_PURPOSE, Boxes, Sealer
-from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.kernel.clock import Clock
 
 MOST_WAITING = 50_000
@@ -51,6 +51,17 @@ class Trail:
             await done[0]
         else:
             await asyncio.gather(*done)
+
+    async def do(self, unit: Unit[T], *entries: Entry, then: Callable[[T], None] | None = None) -> T:
+        """Do a unit of work and record it in the same commit; returns the unit's result."""
+        sealed = await self.seal(*entries)
+
+        async def recorded(tx: Transaction) -> T:
+            result = await unit(tx)
+            await self.write(tx, sealed)
+            return result
+
+        return await self._database.write(recorded, then)
 
     async def seal(self, *entries: Entry) -> Sealed:
         """Make entries ready for `write`: everything that needs keys or reads, so that a unit need not."""

@@ -80,7 +80,7 @@ async def verify(
     report.head = walk.head
     await _check_end(database, report, code_key)
     if anchor is not None and anchor.head.number > walk.head.number:
-        report.find(anchor.head.number, missing(walk.head.number + 1, anchor.head.number))
+        report.find(walk.head.number + 1, missing(walk.head.number + 1, anchor.head.number))
     return report
 
 

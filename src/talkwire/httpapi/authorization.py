@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from talkwire.audit.origin import ACTOR
 from talkwire.identity.consumers import Consumers
 from talkwire.identity.errors import AdministratorsOnly
 from talkwire.identity.model import Principal, Privilege
@@ -52,8 +53,12 @@ async def brand_principal(request: web.Request) -> Principal:
     """The agent whose bearer the request carries, or whose key signed it. Raises Unauthenticated."""
     doors, authorization = request.app[DOORS], request.headers.get("Authorization")
     if doors.signed_requests and authorization and authorization[:6].lower() == "oauth ":
-        return await doors.signed_requests.principal_of(account_of(request), _signed(request, authorization))
-    return await doors.sign_in.principal_of_bearer(account_of(request), token_of(authorization))
+        signed = _signed(request, authorization)
+        who = await doors.signed_requests.principal_of(account_of(request), signed)
+    else:
+        who = await doors.sign_in.principal_of_bearer(account_of(request), token_of(authorization))
+    ACTOR.set(who.id)
+    return who
 
 
 async def administrator_principal(request: web.Request) -> Principal:
@@ -67,7 +72,9 @@ async def administrator_principal(request: web.Request) -> Principal:
 async def consumer_principal(request: web.Request) -> Principal:
     """The consumer whose JWT the request carries. Raises Unauthenticated."""
     token = token_of(request.headers.get("Authorization"))
-    return await request.app[DOORS].consumers.principal_of_jwt(account_of(request), token)
+    who = await request.app[DOORS].consumers.principal_of_jwt(account_of(request), token)
+    ACTOR.set(who.id)
+    return who
 
 
 def address_of(request: web.Request) -> str:

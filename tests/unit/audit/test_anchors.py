@@ -42,7 +42,7 @@ async def test_a_trail_put_back_to_an_older_state_is_found(
     await database.write(put_back)
     assert (await verify(database, "1")).is_whole  # the data alone does not tell
     assert [tuple(found) for found in (await verify(database, "1", anchor=anchor)).findings] == [
-        (10, "6 to 10 are missing")
+        (6, "to 10 are missing")
     ]
     await anchors.keep()
     assert await find_anchor(keys, "1") == anchor  # it is not lowered
