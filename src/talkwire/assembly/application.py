@@ -38,6 +38,7 @@ from talkwire.httpapi.discovery import BaseHost
 from talkwire.httpapi.errors import error_middleware
 from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.sign_in import SignIn
+from talkwire.httpapi.origin import origin_middleware
 from talkwire.routing.skills import Skills
 
 PROBE_KEY = "0" * 32
@@ -68,7 +69,7 @@ def application(
 ) -> web.Application:
     settings, clock, incidents = base.settings, base.clock, base.incidents
     app = web.Application(
-        middlewares=[cors_middleware, error_middleware(incidents)],
+        middlewares=[origin_middleware, cors_middleware, error_middleware(incidents)],
         client_max_size=settings.listen.http_body_bytes,
     )
     signed_requests = SignedRequests(identity.api_keys, identity.agents, clock)
