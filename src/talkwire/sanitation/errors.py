@@ -18,3 +18,10 @@ class Busy(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("too many files are being checked, try again")
+
+
+class NoWorker(Unavailable):
+    """Workers cannot be started here; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("files cannot be checked at the moment, try again")

@@ -1,0 +1,151 @@
+"""Decode and encode anew. The only module that touches libvips; it runs in the worker process alone."""
+
+import re
+
+import pyvips
+
+from talkwire.sanitation.errors import Rejected
+from talkwire.sanitation.examine import examine
+from talkwire.sanitation.headers import Header
+from talkwire.sanitation.jpeg import with_jfif
+from talkwire.sanitation.model import Limits, Reason, Rebuilt, Wish
+from talkwire.sanitation.previews import make_preview
+from talkwire.sanitation.sniff import ImageType
+
+_LOADERS = {"VipsForeignLoadJpegBuffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadNsgifBuffer"}
+_HELD_BYTES = 64 * 1024 * 1024
+"""A picture up to this size is decoded once and held; a larger one flows through, line by line."""
+
+_ROOM = 1.2
+"""How much larger than wanted a JPEG is decoded, at least, when it is to shrink."""
+
+_CUT_OFF = re.compile(r"premature end|truncat|unexpected end|end of (?:file|input|data|gif)", re.IGNORECASE)
+_NO_MEMORY = re.compile(r"memory|alloc", re.IGNORECASE)
+
+_TURNS: dict[int, tuple[str, ...]] = {
+    2: ("fliphor",), 3: ("rot180",), 4: ("flipver",), 5: ("rot90", "fliphor"),
+    6: ("rot90",), 7: ("rot270", "fliphor"), 8: ("rot270",),
+}  # fmt: skip
+"""By EXIF orientation. Source: EXIF 2.3, 4.6.4."""
+
+
+def prepare() -> None:
+    """Only our three loaders, no cache, one thread of computing."""
+    pyvips.cache_set_max(0)
+    pyvips.vips_lib.vips_concurrency_set(1)
+    pyvips.block_untrusted_set(True)
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for loader in _LOADERS:
+        pyvips.operation_block_set(loader, False)
+
+
+def rebuild(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
+    """The picture anew, and its preview. Raises Rejected."""
+    header = examine(data, limits)
+    try:
+        return _rebuild(header, wish, limits)
+    except pyvips.Error as error:
+        raise Rejected(_reason_of(str(error)), str(error)) from error
+    except MemoryError as error:
+        raise Rejected(Reason.TOO_COSTLY, "memory") from error
+
+
+def rebuild_preview(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
+    """A preview anew. Raises Rejected."""
+    header = examine(data, limits)
+    try:
+        pixels = _decode(header, wish.preview_side).copy_memory()
+        for turn in _TURNS.get(header.orientation, ()):
+            pixels = _turned(pixels, turn)
+        preview, preview_type = make_preview(pixels, wish)
+    except pyvips.Error as error:
+        raise Rejected(_reason_of(str(error)), str(error)) from error
+    except MemoryError as error:
+        raise Rejected(Reason.TOO_COSTLY, "memory") from error
+    return Rebuilt(b"", preview_type, 0, 0, preview, preview_type)
+
+
+def _rebuild(header: Header, wish: Wish, limits: Limits) -> Rebuilt:
+    pixels = _decode(header, wish.long_side)
+    size_bytes = pixels.width * pixels.height * pixels.bands
+    if header.orientation > 1 or size_bytes <= _HELD_BYTES:
+        pixels = pixels.copy_memory()
+    for turn in _TURNS.get(header.orientation, ()):
+        pixels = _turned(pixels, turn)
+    image = _encode(pixels, header.image_type, wish, limits)
+    preview, preview_type = b"", ImageType.JPEG
+    if wish.want_preview:
+        if size_bytes > _HELD_BYTES:  # what flowed through is gone: our own encoding is read again
+            pixels = _decode(examine(image, limits), wish.preview_side)
+        preview, preview_type = make_preview(pixels, wish)
+    return Rebuilt(image, header.image_type, pixels.width, pixels.height, preview, preview_type)
+
+
+def _decode(header: Header, long_side: int) -> pyvips.Image:
+    """Pixels in sRGB or grey of 8 bits, no larger than wished; read line by line, once."""
+    scale = min(1.0, long_side / max(header.width, header.height)) if long_side else 1.0
+    pixels = _load(header, scale)
+    if scale < 1.0:
+        pixels = _shrunk(pixels, max(header.width, header.height) * scale)
+    return _coloured(pixels)
+
+
+def _load(header: Header, scale: float) -> pyvips.Image:
+    if header.image_type is ImageType.JPEG:  # its warnings are what a cut or flipped scan is told by
+        factors = [factor for factor in (8, 4, 2) if factor * scale * _ROOM <= 1]
+        return pyvips.Image.jpegload_buffer(
+            header.picture, access="sequential", fail_on="warning", shrink=max(factors, default=1)
+        )
+    load = {ImageType.PNG: pyvips.Image.pngload_buffer, ImageType.GIF: pyvips.Image.gifload_buffer}
+    return load[header.image_type](header.picture, access="sequential", fail_on="error")
+
+
+def _shrunk(pixels: pyvips.Image, long_side: float) -> pyvips.Image:
+    scale = long_side / max(pixels.width, pixels.height)
+    across = max(scale, 1 / pixels.width)
+    down = max(scale, 1 / pixels.height)
+    if not pixels.hasalpha():
+        return pixels.resize(across, vscale=down)
+    kind = pixels.format
+    return pixels.premultiply().resize(across, vscale=down).unpremultiply().cast(kind)
+
+
+def _coloured(pixels: pyvips.Image) -> pyvips.Image:
+    """sRGB, or grey: 8 bits a band, profile applied."""
+    is_grey = pixels.interpretation in {"b-w", "grey16"}
+    if pixels.format != "uchar":
+        pixels = pixels.colourspace("b-w" if is_grey else "srgb")
+    if pixels.get_typeof("icc-profile-data"):
+        try:
+            return pixels.icc_transform(
+                "srgb", embedded=True, intent="relative", black_point_compensation=True
+            )
+        except pyvips.Error:  # a profile that is none: the picture is taken for what its bands say
+            pixels = pixels.copy()
+            pixels.remove("icc-profile-data")
+    return pixels.colourspace("b-w" if is_grey else "srgb")
+
+
+def _turned(pixels: pyvips.Image, turn: str) -> pyvips.Image:
+    if turn.startswith("flip"):
+        return pixels.flip("horizontal" if turn == "fliphor" else "vertical")
+    return pixels.rot(f"d{turn.removeprefix('rot')}")
+
+
+def _encode(pixels: pyvips.Image, image_type: ImageType, wish: Wish, limits: Limits) -> bytes:
+    if image_type is ImageType.JPEG:
+        encoded = with_jfif(pixels.jpegsave_buffer(Q=wish.jpeg_quality, keep="none"))
+    elif image_type is ImageType.PNG:
+        encoded = pixels.pngsave_buffer(compression=wish.png_compression, filter="up", keep="none")
+        encoded = examine(encoded, limits).picture  # without what the encoder says of resolution
+    else:
+        encoded = examine(pixels.gifsave_buffer(keep="none"), limits).picture  # and of repetition
+    if len(encoded) > limits.output_bytes:
+        raise Rejected(Reason.INFLATING, f"{len(encoded)} bytes when rebuilt")
+    return encoded
+
+
+def _reason_of(message: str) -> Reason:
+    if _CUT_OFF.search(message):
+        return Reason.TRUNCATED
+    return Reason.TOO_COSTLY if _NO_MEMORY.search(message.replace("copy to memory", "")) else Reason.CORRUPT
