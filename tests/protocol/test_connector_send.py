@@ -183,8 +183,8 @@ async def test_another_consumers_conversation_is_401_and_so_is_none(connector: C
         b'{"type":"ms.PublishEvent","body":{"dialogId":"x"}}',
         b'{"type":"ms.PublishEvent","body":{"dialogId":7,"event":{"type":"ContentEvent","message":"x"}}}',
         b'{"type":"ms.PublishEvent","body":{"dialogId":"x","event":{"type":"NoEvent"}}}',
-        b'{"type":"ms.PublishEvent","metadata":"x","body":{"dialogId":"x","event":'
-        b'{"type":"ContentEvent","contentType":"text/plain","message":"x"}}}',
+        (b'{"type":"ms.PublishEvent","metadata":"x","body":{"dialogId":"x","event":'
+        b'{"type":"ContentEvent","contentType":"text/plain","message":"x"}}}'),
         b'{"type":"ms.PublishEvent","body":{"dialogId":"\\u0000","event":{"type":"ContentEvent","message":"x"}}}',
         b'{"type":"cm.UpdateConversationField","body":{"conversationId":"x"}}',
         b'{"type":"ms.GenerateURLForUploadFile","body":{"fileSize":"many","fileType":"PNG"}}',
