@@ -232,6 +232,33 @@ class Erasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 20
 
 
+class Webhooks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Delivering notifications to apps over HTTP."""
+
+    webhook_connect_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="How long a webhook's connection may take.")
+    ] = 5
+    webhook_read_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="How long a webhook's answer may take.")
+    ] = 5
+    webhook_concurrency: Annotated[
+        int, Meta(ge=1, le=256, description="Deliveries under way to one endpoint at a time.")
+    ] = 16
+    webhook_allowed_hosts: Annotated[
+        str,
+        Meta(
+            description="Hosts (`host` or `host:port`, separated by commas) that webhooks may reach at any "
+            "address. Others are never reached at private, loopback, link-local or similar addresses."
+        ),
+    ] = ""
+    webhook_ca_file: Annotated[
+        str, Meta(description="Certificate authorities that webhooks trust besides the system's, PEM.")
+    ] = ""
+    webhook_dead_letter_days: Annotated[
+        int, Meta(ge=1, le=3650, description="How long a delivery that was given up stays on the list.")
+    ] = 30
+
+
 class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The process itself."""
 
@@ -260,4 +287,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: Files = Files()
     erasure: Erasure = Erasure()
     connectors: Connectors = Connectors()
+    webhooks: Webhooks = Webhooks()
     process: Process = Process()

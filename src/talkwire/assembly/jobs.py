@@ -2,6 +2,7 @@
 
 from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.identity import IdentityRooms
+from talkwire.connectors.deliveries import jobs as delivery_jobs
 from talkwire.identity.jobs import jobs as identity_jobs
 from talkwire.kernel.jobs import Job
 from talkwire.messaging.jobs import jobs as messaging_jobs
@@ -12,5 +13,6 @@ def jobs_of(base: Foundation, identity: IdentityRooms) -> list[Job]:
     return [
         *identity_jobs(identity.accounts, identity.sessions),
         *routing_jobs(base.database, base.clock),
+        *delivery_jobs(base.database, base.clock, base.settings.webhooks.webhook_dead_letter_days),
         *messaging_jobs(base.database, base.clock, base.settings.messages.idempotency_key_seconds),
     ]

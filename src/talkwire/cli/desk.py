@@ -13,6 +13,7 @@ from talkwire.backends.database.port import Database, DatabaseInUse, SchemaTooNe
 from talkwire.cli.configuration import BadSettings, load
 from talkwire.cli.failures import BadRequest, CannotStart
 from talkwire.cli.ground import prepare_folder
+from talkwire.connectors.deliveries import Deliveries
 from talkwire.history.erasure import Erasures
 from talkwire.history.erasure_model import ErasureTimes
 from talkwire.history.receipt_keys import ReceiptKeys
@@ -45,6 +46,7 @@ class Desk:
     signing_keys: SigningKeys
     erasures: Erasures
     receipt_keys: ReceiptKeys
+    deliveries: Deliveries
 
 
 Work = Callable[[Desk], Awaitable[Any]]
@@ -171,6 +173,7 @@ def _desk(database: Database, passwords: Passwords, settings: Settings) -> Desk:
         signing_keys=SigningKeys(database, clock),
         erasures=Erasures(database, clock, _erasure_times(settings)),
         receipt_keys=ReceiptKeys(database, clock),
+        deliveries=Deliveries(database, clock),
     )
 
 

@@ -15,6 +15,7 @@ COMMANDS = (
     "property",
     "feature",
     "app",
+    "webhooks",
     "erasure",
     "receipts",
     "backup",

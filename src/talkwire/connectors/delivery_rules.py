@@ -86,7 +86,8 @@ def failed(health: Health, conversation_id: str, error: str, now_ms: int, *, thr
     failing = health.failing if len(health.failing) >= DOWN_AFTER else health.failing | {conversation_id}
     at_ms = health.at_ms if health.state is EndpointState.FAILED else now_ms
     failures, resume_at_ms = health.failures, health.retry_at_ms
-    if throttles and len(failing) >= DOWN_AFTER and (not failures or now_ms >= resume_at_ms):
+    is_down = failures > 0 or len(failing) >= DOWN_AFTER
+    if throttles and is_down and (not failures or now_ms >= resume_at_ms):
         failures += 1  # others that were under way at the same time say nothing new
         resume_at_ms = now_ms + delay_ms(failures)
     return Health(EndpointState.FAILED, at_ms, failing, failures, resume_at_ms, error)

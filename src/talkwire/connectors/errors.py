@@ -82,3 +82,15 @@ class AnotherConsumers(Unauthenticated):
 
 class TooManySends(TooMany):
     pass
+
+
+class DeadLetterNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("No such dead letter")
+
+
+class EndpointGone(Invalid):
+    """The app is told at this address no more, so nothing can be replayed to it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"The app has no such endpoint any more: {url}")

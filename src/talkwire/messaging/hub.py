@@ -1,5 +1,6 @@
 """Who listens on this node, and telling them. The log is the truth; this only saves them a look."""
 
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from talkwire.conversations.views import View
@@ -26,6 +27,8 @@ class Follower(Listener, Protocol):
 
 
 _ALL = Audience.ALL.value
+AppListener = Callable[[LoggedEvent, str], None]
+"""Told an event of a conversation that an app opened, and the app's client id. Must return at once."""
 L = TypeVar("L", bound=Listener)
 
 
@@ -35,6 +38,11 @@ class Hub:
     def __init__(self) -> None:
         self._of_dialog: dict[tuple[str, str], list[Follower]] = {}
         self._of_participant: dict[tuple[str, str], list[Listener]] = {}
+        self._of_apps: list[AppListener] = []
+
+    def on_app_event(self, listener: AppListener) -> None:
+        """Call `listener` for each event, private ones too, of conversations that an app opened."""
+        self._of_apps.append(listener)
 
     def tell(self, event: LoggedEvent, view: View | None) -> None:
         """Tell everybody on this node who may hear it. Private events never reach a consumer.
@@ -52,6 +60,10 @@ class Hub:
             for listener in self._of_participant.get((account_id, participant_id), ()):
                 if not (is_private and listener.who.is_consumer):
                     listener.hear(event)
+        app_id = view.conversation.app_id
+        if app_id:
+            for told in self._of_apps:
+                told(event, app_id)
 
     def add_to_dialog(self, account_id: str, dialog_id: str, listener: Follower) -> None:
         self._of_dialog.setdefault((account_id, dialog_id), []).append(listener)

@@ -68,6 +68,15 @@ class Metrics:
             buckets=_ANSWER_SECONDS,
             registry=own,
         )
+        self._webhooks = Counter(
+            "talkwire_webhooks", "Deliveries, by how they went.", ["result"], registry=own
+        )
+        self._webhook_ages = Histogram(
+            "talkwire_webhook_age_seconds",
+            "From the event to its delivery.",
+            buckets=_ANSWER_SECONDS,
+            registry=own,
+        )
         self._jobs = Counter("talkwire_jobs", "Runs of jobs.", ["job", "result"], registry=own)
         self._incidents = Counter("talkwire_incidents", "Answers with an incident id: bugs.", registry=own)
 
@@ -99,6 +108,12 @@ class Metrics:
         self._answers.labels(route, method, str(status)).inc()
         if status != SWITCHING_PROTOCOLS:  # a socket's life says nothing about answers
             self._answer_seconds.labels(route).observe(seconds)
+
+    def webhook_went(self, result: str, age_seconds: float) -> None:
+        """`result` is "delivered", "failed" (an attempt) or "dead"."""
+        self._webhooks.labels(result).inc()
+        if result == "delivered":
+            self._webhook_ages.observe(age_seconds)
 
     def job_ran(self, name: str, result: str, seconds: float) -> None:
         """What `Worker` takes as `observe`."""

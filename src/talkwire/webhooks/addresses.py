@@ -63,7 +63,7 @@ def guarded_sockets(*, allow_loopback: bool) -> SocketFactory:
         if not (is_public(address) or (allow_loopback and address.is_loopback)):
             raise AddressRefused(f"{address} is not a public address")
         made = socket.socket(family, kind, protocol)
-        made.setblocking(False)  # noqa: FBT003 -- the socket's own signature
+        made.setblocking(False)
         return made
 
     return make

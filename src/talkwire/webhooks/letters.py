@@ -70,7 +70,7 @@ def conversation_letter(view: View) -> Letter:
 
 
 def ascii_json(body: bytes) -> bytes:
-    """The same JSON with `\\uXXXX` for all that is not ASCII: some receivers hash it as ASCII."""
+    """The same JSON, all that is not ASCII escaped: some receivers hash it as ASCII."""
     if body.isascii():
         return body
     return _NOT_ASCII.sub(_escaped, body.decode()).encode("ascii")

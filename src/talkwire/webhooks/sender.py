@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 from yarl import URL
@@ -56,6 +56,7 @@ class Sender:
         return aiohttp.ClientSession(
             connector=connector,
             trust_env=False,
+            trace_configs=[_tracing()],
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "talkwire", "Accept-Encoding": "identity"},
@@ -75,9 +76,13 @@ class Sender:
         try:
             url = URL(address)
             session = self._session_for(url)
-            async with session.post(url, headers=headers, data=body, allow_redirects=False) as response:
-                await _finish(response)
-                status = response.status
+            how = _Connection()
+            try:
+                status = await _post(session, url, headers, body, how)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not how.is_reused:
+                    raise
+                status = await _post(session, url, headers, body, _Connection())  # it had idled too long
         except TimeoutError:
             return Answer(0, "no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -90,6 +95,31 @@ class Sender:
         if url.scheme != "https" and not (url.scheme == "http" and self._policy.allow_plain_loopback):
             raise ValueError("a webhook's address begins with https://")
         return self._open if is_allowed else self._guarded
+
+
+class _Connection:
+    """Whether a request went over a connection that was open already."""
+
+    is_reused = False
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    async def reused(_session: object, context: Any, _params: object) -> None:
+        context.trace_request_ctx.is_reused = True
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(reused)
+    return tracing
+
+
+async def _post(
+    session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str], body: bytes, how: _Connection
+) -> int:
+    async with session.post(
+        url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=how
+    ) as response:
+        await _finish(response)
+        return response.status
 
 
 async def _finish(response: aiohttp.ClientResponse) -> None:
