@@ -15,6 +15,7 @@ from talkwire.gateway.registry import Registry
 from talkwire.gateway.socket import Gateway, SocketLimits
 from talkwire.handlers.dispatch import Dispatch
 from talkwire.handlers.services import Services
+from talkwire.history.agent_view import AgentView
 from talkwire.httpapi import (
     apps,
     configuration,
@@ -27,6 +28,7 @@ from talkwire.httpapi import (
     consumers,
     discovery,
     health,
+    history,
     sentinel,
     sign_in,
     storage,
@@ -100,6 +102,9 @@ def application(
     app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
     app.add_routes(configuration_routing.routes(services.skill_rules))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
+    app.add_routes(
+        history.routes(services.history, AgentView(base.database, identity.agents), base.clock)
+    )
     app.add_routes(storage.routes(services.files.storage))
     callers = Callers(connectors.sentinel, connectors.rates, clock)
     app.add_routes(apps.routes(connectors.apps))

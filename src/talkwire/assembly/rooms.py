@@ -11,6 +11,7 @@ from talkwire.conversations.service import Conversations
 from talkwire.files.model import FileLimits
 from talkwire.files.service import Files
 from talkwire.handlers.services import Services
+from talkwire.history.search import Directory, History
 from talkwire.kernel.ids import AccountId
 from talkwire.messaging.catching_up import Log
 from talkwire.messaging.feeds import Feeds
@@ -25,6 +26,7 @@ from talkwire.messaging.telling import Telling
 from talkwire.routing.model import Timing
 from talkwire.routing.service import Routing
 from talkwire.routing.skill_rules import SkillRules
+from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 
 
@@ -68,6 +70,7 @@ def services_of(
     limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
     publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
     previews = Previews(files)
+    directory = Directory(identity.agents, identity.consumers.profiles, Skills(database, clock))
     skill_rules = SkillRules(database, clock, identity.consumers.profiles)
     leaving = Leaving(hub, conversations)
     conversations.on_change(feeds.heard)
@@ -82,6 +85,7 @@ def services_of(
         feeds=feeds,
         file_publishing=FilePublishing(database, publishing, files, previews, telling),
         files=files,
+        history=History(database, directory, previews, clock),
         hub=hub,
         log=Log(database, identity.agents, previews),
         opening=Opening(conversations, identity.accounts, skill_rules.skill_for),

@@ -6,6 +6,7 @@ from talkwire.accounts.service import Accounts
 from talkwire.conversations.opening import Opening
 from talkwire.conversations.service import Conversations
 from talkwire.files.service import Files
+from talkwire.history.search import History
 from talkwire.identity.agents import Agents
 from talkwire.identity.consumers import Consumers
 from talkwire.identity.sign_in import SignIn
@@ -32,6 +33,7 @@ class Services:
     feeds: Feeds
     file_publishing: FilePublishing
     files: Files
+    history: History
     hub: Hub
     log: Log
     opening: Opening

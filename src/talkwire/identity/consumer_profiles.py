@@ -4,6 +4,7 @@ Source: docs/protocol.md 5.9.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from talkwire.backends.database.port import Database, Transaction
@@ -53,6 +54,13 @@ class ConsumerProfiles:
         """
         record = await consumer_store.find_consumer(self._database, account_id, consumer_id)
         return _shown(consumer_id, record) if record else None
+
+    async def get_profiles(
+        self, account_id: AccountId, consumer_ids: Sequence[ParticipantId]
+    ) -> dict[ParticipantId, dict[str, Any]]:
+        """The same for many at once, at most some hundred; who is unknown is left out."""
+        found = await consumer_store.find_consumers(self._database, account_id, consumer_ids)
+        return {consumer_id: _shown(consumer_id, record) for consumer_id, record in found.items()}
 
     async def set_claims(
         self, account_id: AccountId, consumer_id: ParticipantId, external: dict[str, Any]

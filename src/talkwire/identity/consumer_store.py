@@ -1,7 +1,7 @@
 """The SQL of consumers: their profiles, our signing keys, the brand's keys."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -116,6 +116,27 @@ async def find_consumer(
             consumer_id,
         )
     )
+
+
+async def find_consumers(
+    database: Database, account_id: AccountId, consumer_ids: Sequence[ParticipantId]
+) -> dict[ParticipantId, ConsumerRecord]:
+    """Those of the ids that are known."""
+    if not consumer_ids:
+        return {}
+    marks = ", ".join(f"${number}" for number in range(2, len(consumer_ids) + 2))
+    rows = await database.read(
+        "SELECT consumer_id, profile, claims FROM consumers "
+        f"WHERE account_id = $1 AND consumer_id IN ({marks})",
+        account_id,
+        *consumer_ids,
+    )
+    return {
+        ParticipantId(row["consumer_id"]): ConsumerRecord(
+            json.loads(row["profile"]), json.loads(row["claims"])
+        )
+        for row in rows
+    }
 
 
 async def read_consumer(

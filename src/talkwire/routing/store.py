@@ -154,6 +154,12 @@ async def purge_rings(database: Database, before_ms: int) -> None:
     await database.write(unit)
 
 
+async def list_states(database: Database, account_id: AccountId) -> list[AgentState]:
+    """Every agent who ever had a state."""
+    rows = await database.read("SELECT * FROM agent_states WHERE account_id = $1", account_id)
+    return [_state_of(row) for row in rows]
+
+
 async def loads(database: Database, account_id: AccountId) -> dict[ParticipantId, int]:
     """Open conversations that each agent holds."""
     rows = await database.read(

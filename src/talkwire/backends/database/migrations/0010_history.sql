@@ -1,7 +1,8 @@
 -- Reading the past: who took part when, under which skill; and what accounts declare about new conversations.
 
+-- Holds all that a search filters by, so that neither a page nor a count reads the records passed over.
 CREATE INDEX conversations_by_start
-    ON conversations (account_id, created_at, conversation_id, stage, skill_id);
+    ON conversations (account_id, created_at, conversation_id, stage, skill_id, assigned_agent_id, closed_at);
 
 -- Written in the unit that changes a conversation, by its version: what the record alone no longer tells.
 CREATE TABLE conversation_steps (
