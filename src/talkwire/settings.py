@@ -204,6 +204,38 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_seconds: Annotated[float, Meta(gt=0, description="How long an upload may take in all.")] = 120
 
 
+class Sanitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What rebuilding a picture may cost."""
+
+    rebuild_workers: Annotated[
+        int, Meta(ge=0, le=256, description="Processes that rebuild pictures; 0 is one per core.")
+    ] = 0
+    rebuild_queue: Annotated[
+        int, Meta(ge=1, description="Pictures that may wait for a process; more are tried again later.")
+    ] = 256
+    rebuild_cpu_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="Processor time for one picture, and as much again for each MB of it; over it the file "
+            "is rejected.",
+        ),
+    ] = 1
+    rebuild_wall_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="A process that does not answer for so long is replaced.")
+    ] = 30
+    rebuild_memory_bytes: Annotated[
+        int, Meta(ge=64 * MIB, description="Memory for one picture; over it the file is rejected.")
+    ] = 256 * MIB
+    picture_megapixels: Annotated[
+        int, Meta(ge=1, le=250, description="A picture of more megapixels is rejected before it is decoded.")
+    ] = 40
+    picture_side: Annotated[
+        int, Meta(ge=16, le=65_535, description="A picture with a longer side, in pixels, is rejected likewise.")
+    ] = 16_384
+
+
 class Connectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of third-party channels."""
 
@@ -285,6 +317,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages: Messages = Messages()
     routing: Routing = Routing()
     files: Files = Files()
+    sanitation: Sanitation = Sanitation()
     erasure: Erasure = Erasure()
     connectors: Connectors = Connectors()
     webhooks: Webhooks = Webhooks()
