@@ -1,0 +1,78 @@
+"""Putting a backup back: whole, into an empty place, and only as it was made."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from talkwire.backends.database.copying import is_sound, load_postgres, objects_in
+from talkwire.ops import manifest
+from talkwire.ops.backup import DATABASE, DUMP, OBJECTS
+from talkwire.ops.manifest import Manifest
+
+
+class CannotRestore(Exception):
+    """The message is for the operator."""
+
+
+def check_backup(source: Path, holds: str) -> Manifest:
+    """Read every file of a backup and compare it with its manifest. Raises ManifestBroken, CannotRestore."""
+    found = manifest.read(source, holds)
+    wrong = list(manifest.differences(source, found))
+    if wrong:
+        raise CannotRestore(
+            f"{source}: {wrong[0]}" + (f", and {len(wrong) - 1} more" if len(wrong) > 1 else "")
+        )
+    return found
+
+
+def put_back(source: Path, target: Path, found: Manifest) -> None:
+    """Copy a checked backup aside, then rename: a folder is there whole or not at all. Raises CannotRestore."""
+    check_empty(target)
+    aside = target.with_name(f"{target.name}.restoring")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(mode=0o700, parents=True)
+        for one in found.files:
+            if one.path == DUMP:
+                continue
+            place = aside / one.path
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy2(source / one.path, place)
+        if target.exists():
+            target.rmdir()
+        aside.rename(target)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise CannotRestore(f"{target} cannot be written: {os.strerror(error.errno or 0).lower()}") from error
+
+
+def put_back_database(source: Path, found: Manifest, database_url: str) -> None:
+    """Load a dump into the PostgreSQL database that the settings name. Raises CannotRestore, CopyFailed."""
+    if (found.database == "postgresql") != bool(database_url):
+        raise CannotRestore(
+            f"the backup is of {found.database}; set database_url to an empty PostgreSQL database"
+            if found.database == "postgresql"
+            else "the backup is of SQLite, and database_url names a PostgreSQL database"
+        )
+    if database_url:
+        load_postgres(source / DUMP, database_url)
+
+
+def check_empty(target: Path) -> None:
+    """Raises CannotRestore: what is there is never overwritten."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise CannotRestore(f"{target} is not empty: restore into a new place, then move it")
+
+
+def unfit(data: Path) -> Iterator[str]:
+    """What is wrong with a restored data folder of SQLite: its database, rows without object and the reverse."""
+    if not is_sound(data / DATABASE):
+        yield f"{DATABASE} is damaged"
+        return
+    wanted = set(objects_in(data / DATABASE))
+    held = {path.name for path in (data / OBJECTS).glob("??/*")}
+    for key in sorted(wanted - held):
+        yield f"object {key} is missing"
+    for key in sorted(held - wanted):
+        yield f"object {key} belongs to no file"
