@@ -38,13 +38,10 @@ from talkwire.httpapi.connector_callers import Callers
 from talkwire.httpapi.cors import cors_middleware
 from talkwire.httpapi.discovery import BaseHost
 from talkwire.httpapi.errors import error_middleware
+from talkwire.httpapi.origin import origin_middleware
 from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.sign_in import SignIn
-from talkwire.httpapi.origin import origin_middleware
 from talkwire.routing.skills import Skills
-
-PROBE_KEY = "0" * 32
-"""What `/readyz` writes and removes to see that the disk takes files."""
 
 
 def registry_of(base: Foundation, sign_in_door: SignIn) -> Registry:
@@ -92,6 +89,10 @@ def application(
         PeerLimits(sockets.requests_per_second, sockets.requests_burst),
     )
     base_host = BaseHost(settings.listen.public_host, settings.listen.port)
+    callers = Callers(connectors.sentinel, connectors.rates, clock)
+    app.add_routes(
+        connector_send.routes(services, dispatch, callers)
+    )  # first: routes are tried in this order
     app.add_routes(gateway.routes())
     app.add_routes(discovery.routes(identity.accounts, base_host))
     app.add_routes(sign_in.routes(identity.sign_in, base_host, clock))
@@ -102,14 +103,10 @@ def application(
     app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
     app.add_routes(configuration_routing.routes(services.skill_rules))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
-    app.add_routes(
-        history.routes(services.history, AgentView(base.database, identity.agents), base.clock)
-    )
+    app.add_routes(history.routes(services.history, AgentView(base.database, identity.agents), base.clock))
     app.add_routes(storage.routes(services.files.storage))
-    callers = Callers(connectors.sentinel, connectors.rates, clock)
     app.add_routes(apps.routes(connectors.apps))
     app.add_routes(sentinel.routes(connectors.sentinel, callers))
-    app.add_routes(connector_send.routes(services, dispatch, callers))
     app.add_routes(connector_opening.routes(services, skills, callers))
     return app
 
@@ -122,7 +119,8 @@ def readiness_checks(database: Database, file_store: FileStore) -> dict[str, hea
         yield b"?"
 
     async def files_are_writable() -> None:
-        await file_store.put(PROBE_KEY, one_byte(), 1)
-        await file_store.delete(PROBE_KEY)
+        probe = new_token()[:32]
+        await file_store.put(probe, one_byte(), 1)
+        await file_store.delete(probe)
 
     return {"database": database_answers, "files": files_are_writable}
