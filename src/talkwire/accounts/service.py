@@ -16,6 +16,8 @@ from talkwire.accounts.model import (
     StoredProperty,
 )
 from talkwire.accounts.properties import Property
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, SkillId
@@ -24,8 +26,9 @@ from talkwire.kernel.ids import AccountId, SkillId
 class Accounts:
     """The brands of this server. Reads come from memory; writes are durable, then seen at once."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, acts: Acts | None = None) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._brands: Cache[AccountId, Brand] = Cache(clock, self._load)
 
@@ -38,7 +41,9 @@ class Accounts:
             if not await store.insert_account(tx, account):
                 raise AccountExists(f"Account {account_id} exists already")
 
-        await self._database.write(unit)
+        await self._acts.do(
+            unit, Entry(account_id, Act.ACCOUNT_CREATED, account_id, detail={"name": account.name})
+        )
         self._brands.drop(account_id)
         return account
 
@@ -98,7 +103,9 @@ class Accounts:
             revision = await store.next_revision(tx, account_id, PROPERTIES_COLLECTION, if_match)
             return await store.upsert_property(tx, account_id, wanted), revision
 
-        return await self._database.write(unit, lambda _: self._brands.drop(account_id))
+        told = "deleted" if wanted.deleted else json.dumps(wanted.value)
+        entry = Entry(account_id, Act.SETTING_CHANGED, f"property {wanted.id}", detail={"value": told})
+        return await self._acts.do(unit, entry, then=lambda _: self._brands.drop(account_id))
 
     async def list_grants(self, account_id: AccountId) -> tuple[dict[str, str], int]:
         brand = await self.get_brand(account_id)
@@ -124,7 +131,13 @@ class Accounts:
             await store.upsert_grants(tx, account_id, grants)
             return revision
 
-        return await self._database.write(unit, lambda _: self._brands.drop(account_id))
+        entries = [
+            Entry(account_id, Act.SETTING_CHANGED, f"feature {name}", detail={"value": str(value)})
+            for name, value in grants.items()
+        ]
+        if replace_all:
+            entries.insert(0, Entry(account_id, Act.SETTING_CHANGED, "feature *", detail={"value": "false"}))
+        return await self._acts.do(unit, *entries, then=lambda _: self._brands.drop(account_id))
 
     async def skill_of_campaign(
         self, account_id: AccountId, campaign_id: str, engagement_id: str
@@ -142,7 +155,9 @@ class Accounts:
         async def unit(tx: Transaction) -> None:
             await store.upsert_campaign(tx, account_id, campaign_id, engagement_id, skill_id)
 
-        await self._database.write(unit, lambda _: self._brands.drop(account_id))
+        subject = f"campaign {campaign_id} {engagement_id}".rstrip()
+        entry = Entry(account_id, Act.SETTING_CHANGED, subject, detail={"skill": skill_id})
+        await self._acts.do(unit, entry, then=lambda _: self._brands.drop(account_id))
 
     async def _load(self, account_id: AccountId) -> Brand | None:
         account = await store.find_account(self._database, account_id)

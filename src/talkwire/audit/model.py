@@ -1,5 +1,6 @@
 """The nouns of the audit trail."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     subject: str
     consumer_id: str = ""
     actor: str = ""
-    detail: dict[str, Scalar] = {}
+    detail: Mapping[str, Scalar] = {}
 
 
 class Draft(NamedTuple):

@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 from talkwire.accounts.cache import Cache
 from talkwire.accounts.model import ANY_REVISION
 from talkwire.accounts.store import find_revision, next_revision
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.connectors import rules, store
 from talkwire.connectors.errors import AppNotFound
@@ -38,9 +40,16 @@ class Apps:
     """The installations of every account. Writes are durable, then seen at once; reads come from memory."""
 
     def __init__(
-        self, database: Database, clock: Clock, sealer: Sealer, *, allow_plain_loopback: bool = False
+        self,
+        database: Database,
+        clock: Clock,
+        sealer: Sealer,
+        acts: Acts | None = None,
+        *,
+        allow_plain_loopback: bool = False,
     ) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._sealer = sealer
         self._allow_plain_loopback = allow_plain_loopback
@@ -93,7 +102,8 @@ class Apps:
         async def unit(tx: Transaction) -> App:
             return await store.save(tx, rules.at_revision(app, await _next(tx, account_id, if_match)))
 
-        return NewApp(await self._database.write(unit, self._changed), secret)
+        entry = _told(account_id, app.client_id, "created")
+        return NewApp(await self._acts.do(unit, entry, then=self._changed), secret)
 
     async def update(
         self, account_id: AccountId, client_id: str, draft: AppDraft, if_match: int = ANY_REVISION
@@ -102,13 +112,15 @@ class Apps:
         rules.check_draft(draft, allow_plain_loopback=self._allow_plain_loopback)
         now_ms = self._clock.now_ms()
         return await self._change(
-            account_id, client_id, if_match, lambda app: rules.changed(app, draft, now_ms)
+            account_id, client_id, if_match, lambda app: rules.changed(app, draft, now_ms), "changed"
         )
 
     async def delete(self, account_id: AccountId, client_id: str, if_match: int = ANY_REVISION) -> App:
         """Let it go: its tokens end at once, its row stays. Raises AppNotFound, RevisionStale."""
         now_ms = self._clock.now_ms()
-        return await self._change(account_id, client_id, if_match, lambda app: rules.without(app, now_ms))
+        return await self._change(
+            account_id, client_id, if_match, lambda app: rules.without(app, now_ms), "deleted"
+        )
 
     async def rotate_secret(
         self, account_id: AccountId, client_id: str, if_match: int = ANY_REVISION
@@ -118,12 +130,16 @@ class Apps:
         sealed = await self._sealer.seal(account_id, PURPOSE, secret.encode())
         now_ms = self._clock.now_ms()
         app = await self._change(
-            account_id, client_id, if_match, lambda before: rules.with_secret(before, sealed, now_ms)
+            account_id,
+            client_id,
+            if_match,
+            lambda before: rules.with_secret(before, sealed, now_ms),
+            "secret rotated",
         )
         return NewApp(app, secret)
 
     async def _change(
-        self, account_id: AccountId, client_id: str, if_match: int, change: Callable[[App], App]
+        self, account_id: AccountId, client_id: str, if_match: int, change: Callable[[App], App], told: str
     ) -> App:
         async def unit(tx: Transaction) -> App:
             revision = await _next(tx, account_id, if_match)
@@ -132,7 +148,7 @@ class Apps:
                 raise AppNotFound
             return await store.save(tx, rules.at_revision(change(before), revision))
 
-        return await self._database.write(unit, self._changed)
+        return await self._acts.do(unit, _told(account_id, client_id, told), then=self._changed)
 
     def _changed(self, app: App) -> None:
         self._apps.drop((app.account_id, app.client_id))
@@ -141,6 +157,10 @@ class Apps:
 
     async def _load(self, key: tuple[AccountId, str]) -> App | None:
         return await store.find(self._database, *key)
+
+
+def _told(account_id: AccountId, client_id: str, change: str) -> Entry:
+    return Entry(account_id, Act.APP_CHANGED, client_id, detail={"change": change})
 
 
 async def _next(tx: Transaction, account_id: AccountId, if_match: int) -> int:

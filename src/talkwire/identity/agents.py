@@ -9,6 +9,8 @@ import msgspec
 from talkwire.accounts.cache import Cache
 from talkwire.accounts.model import ANY_REVISION
 from talkwire.accounts.store import find_revision, next_revision
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.identity import rules, session_store, store
 from talkwire.identity.errors import AgentNotAllowed, AgentUnknown, LoginNameTaken
@@ -34,8 +36,11 @@ Heard = Callable[[AgentChanged], None]
 class Agents:
     """The users of every brand. Whoever loses a right or changes its password is signed out everywhere."""
 
-    def __init__(self, database: Database, clock: Clock, passwords: Passwords) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, passwords: Passwords, acts: Acts | None = None
+    ) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._passwords = passwords
         self._users: Cache[tuple[AccountId, str], AgentUser] = Cache(
@@ -106,7 +111,8 @@ class Agents:
             await store.insert_agent(tx, made, password_hash)
             return made
 
-        return await self._database.write(unit, lambda made: self._changed(made, ()))
+        entry = told(user, "created", profile=user.profile)
+        return await self._acts.do(unit, entry, then=lambda made: self._changed(made, ()))
 
     async def update_user(
         self,
@@ -121,7 +127,8 @@ class Agents:
 
         Ends the user's sessions when it may do less than before, or its password changed.
         """
-        agent_id = (await self.get_agent(account_id, any_id)).id
+        user = await self.get_agent(account_id, any_id)
+        agent_id = user.id
         profiles = await self.list_profiles(account_id)
         password_hash = await self._hash_of(password)
 
@@ -137,8 +144,9 @@ class Agents:
                 return after, ()
             return after, await session_store.delete_sessions_of(tx, account_id, agent_id)
 
-        user, _ = await self._database.write(unit, lambda done: self._changed(*done))
-        return user
+        entry = told(user, "changed", fields=", ".join(change.named(password=password is not None)))
+        changed, _ = await self._acts.do(unit, entry, then=lambda done: self._changed(*done))
+        return changed
 
     async def delete_user(
         self, account_id: AccountId, any_id: str, if_match: int = ANY_REVISION
@@ -152,7 +160,7 @@ class Agents:
             await session_store.delete_api_keys_of(tx, account_id, user.id)
             return await session_store.delete_sessions_of(tx, account_id, user.id)
 
-        await self._database.write(unit, lambda ended: self._changed(user, ended))
+        await self._acts.do(unit, told(user, "deleted"), then=lambda ended: self._changed(user, ended))
         return user
 
     async def set_privilege(
@@ -179,7 +187,10 @@ class Agents:
             for change in changes:
                 self.tell(change)
 
-        await self._database.write(unit, then)
+        entry = Entry(
+            account_id, Act.SETTING_CHANGED, f"profile {profile_name}", detail={privilege.name.lower(): on}
+        )
+        await self._acts.do(unit, entry, then=then)
         return profile
 
     def _new_user(self, account_id: AccountId, login_name: str, profile: Profile) -> AgentUser:
@@ -213,6 +224,12 @@ class Agents:
         """Say what became of a user, after COMMIT."""
         for listener in self._listeners:
             listener(change)
+
+
+def told(user: AgentUser, change: str, **more: str) -> Entry:
+    """What the audit trail says of a user."""
+    detail = {"change": change, "id": user.id, **more}
+    return Entry(user.account_id, Act.USER_CHANGED, user.login_name, detail=detail)
 
 
 async def _read(tx: Transaction, account_id: AccountId, agent_id: ParticipantId) -> AgentUser:

@@ -2,9 +2,10 @@
 
 import hmac
 
+from talkwire.audit.acts import Acts, Unrecorded
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.identity import session_store
-from talkwire.identity.agents import AgentChanged, Agents
+from talkwire.identity.agents import AgentChanged, Agents, told
 from talkwire.identity.errors import ApiKeyUnknown, CredentialsWrong
 from talkwire.identity.session_store import ApiKey
 from talkwire.kernel.clock import Clock
@@ -14,8 +15,9 @@ from talkwire.kernel.ids import AccountId, new_token
 class ApiKeys:
     """Makes, checks and takes back application keys; each speaks for one user."""
 
-    def __init__(self, database: Database, clock: Clock, agents: Agents) -> None:
+    def __init__(self, database: Database, clock: Clock, agents: Agents, acts: Acts | None = None) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._agents = agents
 
@@ -28,7 +30,7 @@ class ApiKeys:
         async def unit(tx: Transaction) -> None:
             await session_store.insert_api_key(tx, key)
 
-        await self._database.write(unit)
+        await self._acts.do(unit, told(user, "application key made", key=app_key))
         return key
 
     async def find(self, account_id: AccountId, app_key: str) -> ApiKey | None:
@@ -40,6 +42,8 @@ class ApiKeys:
         if key is None:
             raise ApiKeyUnknown("No such application key")
 
+        user = await self._agents.get_agent(account_id, key.agent_id)
+
         async def unit(tx: Transaction) -> tuple[str, ...]:
             await session_store.delete_api_key(tx, account_id, app_key)
             return await session_store.delete_sessions_of(tx, account_id, key.agent_id)
@@ -47,7 +51,7 @@ class ApiKeys:
         def then(ended: tuple[str, ...]) -> None:
             self._agents.tell(AgentChanged(account_id, key.agent_id, ended))
 
-        await self._database.write(unit, then)
+        await self._acts.do(unit, told(user, "application key taken back", key=app_key), then=then)
 
     async def check(self, account_id: AccountId, given: ApiKey) -> ApiKey:
         """The stored key, if all four values are right. Raises CredentialsWrong."""

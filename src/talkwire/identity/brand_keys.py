@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from talkwire.accounts.cache import Cache
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.identity import consumer_store
 from talkwire.identity.consumer_store import BrandKey
@@ -33,8 +35,8 @@ _OPTIONS: Any = {
 class BrandKeys:
     """Whom a brand lets vouch for its customers."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Clock, acts: Acts | None = None) -> None:
+        self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._keys: Cache[AccountId, list[BrandKey]] = Cache(
             clock, lambda account_id: consumer_store.list_brand_keys(database, account_id)
@@ -53,7 +55,8 @@ class BrandKeys:
         async def unit(tx: Transaction) -> None:
             await consumer_store.upsert_brand_key(tx, key)
 
-        await self._database.write(unit, lambda _: self._keys.drop(account_id))
+        entry = Entry(account_id, Act.SETTING_CHANGED, f"brand key {key_id}", detail={"change": "trusted"})
+        await self._acts.do(unit, entry, then=lambda _: self._keys.drop(account_id))
         return key
 
     async def delete(self, account_id: AccountId, key_id: str) -> None:
@@ -63,7 +66,8 @@ class BrandKeys:
             if not await consumer_store.delete_brand_key(tx, account_id, key_id):
                 raise BrandKeyUnknown("No such key")
 
-        await self._database.write(unit, lambda _: self._keys.drop(account_id))
+        entry = Entry(account_id, Act.SETTING_CHANGED, f"brand key {key_id}", detail={"change": "deleted"})
+        await self._acts.do(unit, entry, then=lambda _: self._keys.drop(account_id))
 
     async def list_keys(self, account_id: AccountId) -> list[BrandKey]:
         return await self._keys.find(account_id) or []

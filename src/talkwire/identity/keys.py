@@ -13,6 +13,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.identity import consumer_store
 from talkwire.identity.consumer_store import StoredKey
@@ -46,8 +48,10 @@ class SigningKeys:
         database: Database,
         clock: Clock,
         make_key: Callable[[], rsa.RSAPrivateKey] = lambda: rsa.generate_private_key(65_537, KEY_BITS),
+        acts: Acts | None = None,
     ) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._make_key = make_key
         self._keys: dict[AccountId, dict[str, _Key]] = {}
@@ -89,7 +93,7 @@ class SigningKeys:
             await consumer_store.delete_old_keys(tx, account_id, now_ms - KEPT_MS)
             await consumer_store.insert_key(tx, stored)
 
-        await self._database.write(unit)
+        await self._acts.do(unit, Entry(account_id, Act.KEY_ROTATED, f"signing key {stored.key_id}"))
         await self._load(account_id)
         return stored.key_id
 

@@ -1,14 +1,23 @@
 """Agents sign in, stay signed in, and sign out."""
 
+import contextlib
+
 import msgspec
 
 from talkwire.accounts.errors import AccountUnknown
 from talkwire.accounts.service import Accounts
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database
 from talkwire.identity import rules, store
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
-from talkwire.identity.errors import CredentialsIncomplete, CredentialsWrong, SamlNotSupported
+from talkwire.identity.errors import (
+    CredentialsIncomplete,
+    CredentialsWrong,
+    SamlNotSupported,
+    TooManyAttempts,
+)
 from talkwire.identity.limits import SignInLimits
 from talkwire.identity.model import Principal, Privilege
 from talkwire.identity.passwords import Passwords
@@ -63,6 +72,7 @@ class SignIn:
         *,
         database: Database,
         clock: Clock,
+        acts: Acts | None = None,
     ) -> None:
         self._accounts = accounts
         self._agents = agents
@@ -72,6 +82,8 @@ class SignIn:
         self._limits = limits
         self._database = database
         self._clock = clock
+        self._acts = acts or Unrecorded(database)
+        self._told_to_wait = Throttle(clock, 1)
         self._failures = Throttle(clock, limits.failures_per_minute)
         self._failures_of_address = Throttle(clock, limits.failures_per_minute * NAMES_PER_ADDRESS)
 
@@ -86,12 +98,15 @@ class SignIn:
         if await self._accounts.find(account_id) is None:
             raise AccountUnknown
         who = rules.login_key(credentials.username or credentials.app_key or "")[: rules.MAX_LOGIN_NAME]
-        self._failures_of_address.take(address)
-        self._failures.take(account_id, who, address)  # before the wait, so that guesses side by side count
-        agent = await self._check(account_id, credentials)
+        agent = await self._admit(account_id, who, credentials, address)
         self._failures.give_back(account_id, who, address)
         self._failures_of_address.give_back(address)
-        return await self._open(agent)
+        signed_in = await self._open(agent)
+        kind = "password" if credentials.app_key is None else "application key"
+        await self._acts.record(
+            Entry(account_id, Act.SIGNED_IN, agent.login_name, actor=agent.id, detail={"by": kind})
+        )
+        return signed_in
 
     async def refresh(self, account_id: AccountId, cookie: str, csrf: str) -> None:
         """Start the idle time anew. Bearer and csrf token stay as they are. Raises CsrfWrong.
@@ -122,6 +137,27 @@ class SignIn:
         Call it when frames came, at most once a minute per socket.
         """
         return await self._sessions.use(who.account_id, who.session_id)
+
+    async def _admit(
+        self, account_id: AccountId, who: str, credentials: Credentials, address: str
+    ) -> AgentUser:
+        """Refusals are recorded: each that cost us a look at the password, and the first that did not."""
+        try:
+            self._failures_of_address.take(address)
+            self._failures.take(account_id, who, address)  # before the wait: guesses side by side count
+        except TooManyAttempts:
+            with contextlib.suppress(TooManyAttempts):
+                self._told_to_wait.take(account_id, who, address)
+                await self._tell_refused(account_id, who, "too many attempts")
+            raise
+        try:
+            return await self._check(account_id, credentials)
+        except CredentialsWrong:
+            await self._tell_refused(account_id, who, "wrong credentials")
+            raise
+
+    async def _tell_refused(self, account_id: AccountId, who: str, reason: str) -> None:
+        await self._acts.record(Entry(account_id, Act.SIGN_IN_REFUSED, who, detail={"reason": reason}))
 
     async def _check(self, account_id: AccountId, credentials: Credentials) -> AgentUser:
         if credentials.app_key is not None:

@@ -111,6 +111,11 @@ class AgentChange(msgspec.Struct, frozen=True):
     is_bot: bool | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
+    def named(self, *, password: bool) -> list[str]:
+        """What is set, by name."""
+        given = [name for name in self.__struct_fields__ if getattr(self, name) is not UNSET]
+        return [*given, "password"] if password else given
+
     def applied_to(self, user: AgentUser) -> AgentUser:
         given = {
             name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET

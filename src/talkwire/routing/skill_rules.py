@@ -6,6 +6,8 @@ from typing import Any
 from talkwire.accounts.cache import Cache
 from talkwire.accounts.model import ANY_REVISION
 from talkwire.accounts.store import find_revision, next_revision
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.identity.consumer_profiles import ConsumerProfiles
 from talkwire.identity.rules import merged_profile
@@ -24,8 +26,11 @@ Change = Callable[[tuple[RoutingRule, ...]], Sequence[RoutingRule]]
 class SkillRules:
     """The routing rules of every account. Reads come from memory; writes are durable, then seen at once."""
 
-    def __init__(self, database: Database, clock: Clock, profiles: ConsumerProfiles) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, profiles: ConsumerProfiles, acts: Acts | None = None
+    ) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._profiles = profiles
         self._held: Cache[AccountId, tuple[RoutingRule, ...]] = Cache(clock, self._load)
 
@@ -57,7 +62,8 @@ class SkillRules:
             await store.replace_rules(tx, account_id, rules)
             return rules, revision
 
-        return await self._database.write(unit, lambda _: self._held.drop(account_id))
+        entry = Entry(account_id, Act.SETTING_CHANGED, "routing rules")
+        return await self._acts.do(unit, entry, then=lambda _: self._held.drop(account_id))
 
     async def skill_for(
         self, account_id: AccountId, consumer_id: ParticipantId, sent: Mapping[str, Any] | None = None

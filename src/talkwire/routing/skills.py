@@ -6,7 +6,9 @@ import msgspec
 
 from talkwire.accounts.model import ANY_REVISION
 from talkwire.accounts.store import find_revision, next_revision
-from talkwire.backends.database.port import Database, Transaction
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
+from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, SkillId
 from talkwire.routing import skills_store as store
@@ -25,6 +27,7 @@ class Skills:
 
     database: Database
     clock: Clock
+    acts: Acts | None = None
 
     async def create(
         self, account_id: AccountId, name: str, description: str = "", if_match: int = ANY_REVISION
@@ -43,7 +46,7 @@ class Skills:
             await store.insert(tx, skill)
             return skill
 
-        return await self.database.write(unit)
+        return await self._do(unit, _told(account_id, name, "created"))
 
     async def list_skills(self, account_id: AccountId) -> list[Skill]:
         return await store.list_skills(self.database, account_id)
@@ -89,7 +92,7 @@ class Skills:
             await store.save(tx, after)
             return after
 
-        return await self.database.write(unit)
+        return await self._do(unit, _told(account_id, skill_id, "changed"))
 
     async def delete(self, account_id: AccountId, skill_id: str, if_match: int = ANY_REVISION) -> None:
         """Let a skill go; who waits under it may be answered by anybody. Raises SkillNotFound, RevisionStale."""
@@ -99,7 +102,14 @@ class Skills:
             if not await store.delete(tx, account_id, skill_id, self.clock.now_ms()):
                 raise SkillNotFound
 
-        await self.database.write(unit)
+        await self._do(unit, _told(account_id, skill_id, "deleted"))
+
+    async def _do(self, unit: Unit[T], entry: Entry) -> T:
+        return await (self.acts or Unrecorded(self.database)).do(unit, entry)
+
+
+def _told(account_id: AccountId, skill: str, change: str) -> Entry:
+    return Entry(account_id, Act.SETTING_CHANGED, f"skill {skill}", detail={"change": change})
 
 
 def check_skill(name: str, description: str) -> str:

@@ -47,7 +47,7 @@ async def test_a_trail_put_back_to_an_older_state_is_found(
     await anchors.keep()
     assert await find_anchor(keys, "1") == anchor  # it is not lowered
     for _ in range(9):
-        await trail.record(ENTRY)
+        await trail.record(Entry("1", Act.SETTING_CHANGED, "y"))
     written_anew = await verify(database, "1", anchor=anchor)
     assert [found.number for found in written_anew.findings] == [10]
     former = await anchors.begin_anew("1")
