@@ -1,15 +1,21 @@
 """A file desk for tests: real database, real disk, and the two things files asks of other rooms."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from talkwire.accounts.properties import AGENT_FILE_SHARING, CONSUMER_FILE_SHARING, Property
+from talkwire.assembly.files import FileGround, FileRooms, file_rooms
+from talkwire.audit.service import Trail
+from talkwire.backends.database.port import Database
 from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.backends.keystore.sqlite import SqliteKeyStore
+from talkwire.backends.scanner.port import Scanner
 from talkwire.conversations.errors import ConversationNotFound
 from talkwire.conversations.model import (
     Conversation,
@@ -27,6 +33,11 @@ from talkwire.files.service import Files
 from talkwire.identity.model import Kind, Principal, Privilege
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId, SkillId
+from talkwire.kernel.tasks import Tasks
+from talkwire.sanitation.model import Wish
+from talkwire.sanitation.service import Sanitizer
+from talkwire.vault.masters import MasterFile
+from talkwire.vault.service import Vault
 
 ACCOUNT = AccountId("12345678")
 CONSUMER = Principal(ACCOUNT, ParticipantId("0c1d2e3f-4a5b-6c7d-8e9f-a0b1c2d3e4f5"), Kind.CONSUMER)
@@ -55,13 +66,13 @@ TALK = ConversationId("c0ffee00-0000-4000-8000-000000000001")
 class Switchboard:
     """Every switch on, every feature granted, until a test says otherwise."""
 
-    values: dict[str, bool] = field(
+    values: dict[str, bool | int | str] = field(
         default_factory=lambda: {CONSUMER_FILE_SHARING.name: True, AGENT_FILE_SHARING.name: True}
     )
     granted: bool = True
 
     async def value(self, account_id: AccountId, prop: Property) -> bool | int | str:
-        return self.values[prop.name]
+        return self.values.get(prop.name, prop.default)
 
     async def has_grant(self, account_id: AccountId, name: str) -> bool:
         return self.granted
@@ -108,17 +119,28 @@ def conversation(
 
 @dataclass
 class Desk:
-    files: Files
-    database: SqliteDatabase
+    rooms: FileRooms
+    ground: FileGround
     disk: LocalDisk
     folder: Path
     clock: MovableClock
     switches: Switchboard
     talks: Talks
 
+    @property
+    def files(self) -> Files:
+        return self.rooms.files
+
+    @property
+    def database(self) -> Database:
+        return self.ground.database
+
     def reopened(self, limits: FileLimits | None = None) -> Files:
         """The same data, as another process would see it."""
-        return Files(self.database, self.disk, self.switches, self.talks, self.clock, limits)
+        return self.reopened_rooms(limits).files
+
+    def reopened_rooms(self, limits: FileLimits | None = None) -> FileRooms:
+        return file_rooms(replace(self.ground, limits=limits or self.ground.limits))
 
     async def slot(self, who: Principal, size_bytes: int = 1000, file_type: str = "PNG") -> TempUrl:
         return await self.files.open_upload(who, UploadClaim(size_bytes, file_type))
@@ -135,6 +157,14 @@ class Desk:
         await self.put(url, data)
         return url.relative_path
 
+    async def fetched(self, path: str, start: int = 0, length: int | None = None) -> bytes:
+        """What the store serves under a path."""
+        storage = self.files.storage
+        url = await self.files.urls.sign("GET", ACCOUNT, path)
+        file = await storage.get(await storage.check_url("GET", path, url.signature, str(url.expires)))
+        length = file.served_bytes - start if length is None else length
+        return b"".join([chunk async for chunk in storage.read(file, start, length)])
+
     async def publish(
         self,
         who: Principal,
@@ -147,10 +177,11 @@ class Desk:
     ) -> Publication:
         """As messaging does it: judge, record in the event's unit, then show."""
         message = HostedFileMessage(path, "PNG", preview=preview)
-        publication = await self.files.admit_publication(who, conversation_id, message)
+        publications = self.rooms.publications
+        publication = await publications.admit(who, conversation_id, CONSUMER.id, message)
 
         async def unit(tx: object) -> None:
-            await self.files.record_publication(
+            await publications.record(
                 tx,  # type: ignore[arg-type]
                 publication,
                 dialog_id=conversation_id,
@@ -159,9 +190,7 @@ class Desk:
                 at_ms=self.clock.now_ms(),
             )
 
-        await self.database.write(
-            unit, then=lambda _: self.files.note_publication(publication, audience=audience)
-        )
+        await self.database.write(unit, then=lambda _: publications.note(publication, audience=audience))
         return publication
 
     def objects(self) -> list[Path]:
@@ -187,12 +216,48 @@ async def pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
         yield data[start : start + size]
 
 
+@contextlib.asynccontextmanager
+async def opened_desk(
+    folder: Path,
+    database: Database,
+    sanitizer: Sanitizer | None = None,
+    scanner: Scanner | None = None,
+    limits: FileLimits | None = None,
+) -> AsyncIterator[Desk]:
+    """A desk over real stores; without `sanitizer` a look at both ends of a file is its verdict."""
+    disk = await LocalDisk.open(folder / "files", threads=2)
+    (folder / "keys").mkdir(mode=0o700, exist_ok=True)
+    keys = await SqliteKeyStore.open(folder / "keys")
+    await keys.migrate()
+    clock, switches, talks, tasks = MovableClock(), Switchboard(), Talks(), Tasks(_failed)
+    vault = await Vault.open(keys, MasterFile(folder / "keys"), clock)
+    talks.add(conversation((CONSUMER, Role.CONSUMER), (AGENT, Role.ASSIGNED_AGENT)))
+    ground = FileGround(
+        database=database,
+        store=disk,
+        vault=vault,
+        trail=Trail(database, clock, vault),
+        clock=clock,
+        tasks=tasks,
+        switches=switches,
+        conversations=talks,
+        sanitizer=sanitizer,
+        scanner=scanner,
+        limits=limits or FileLimits(),
+        wish=Wish(),
+    )
+    yield Desk(file_rooms(ground), ground, disk, folder / "files", clock, switches, talks)
+    await tasks.close()
+    await ground.trail.close()
+    await keys.close()
+    await disk.close()
+
+
+def _failed(name: str, error: BaseException) -> None:
+    raise AssertionError(f"{name} failed") from error
+
+
 @pytest.fixture
 async def desk(tmp_path: Path, sqlite_database: SqliteDatabase) -> AsyncIterator[Desk]:
-    folder = tmp_path / "files"
-    disk = await LocalDisk.open(folder, threads=2)
-    clock, switches, talks = MovableClock(), Switchboard(), Talks()
-    talks.add(conversation((CONSUMER, Role.CONSUMER), (AGENT, Role.ASSIGNED_AGENT)))
-    files = Files(sqlite_database, disk, switches, talks, clock)
-    yield Desk(files, sqlite_database, disk, folder, clock, switches, talks)
-    await disk.close()
+    async with opened_desk(tmp_path, sqlite_database) as opened:
+        yield opened

@@ -38,12 +38,30 @@ SURVEY_APP = Property(
     default="",
     help="The installed app that asks after the main dialog; without one no survey dialog is opened.",
 )
+CONSUMER_LONG_SIDE = Property(
+    "messaging.file.sharing.long.side",
+    default=0,
+    help="Consumers' and connectors' pictures are made smaller until their longer side has so many pixels; 0 keeps them.",
+)
+AGENT_LONG_SIDE = Property(
+    "messaging.agent.file.sharing.long.side",
+    default=800,
+    help="The same for pictures of agents and bots.",
+)
+FILE_RETENTION_MONTHS = Property(
+    "messaging.file.sharing.retention.months",
+    default=13,
+    help="A file goes so many months after it was last published; 0 keeps files for good.",
+)
 
 PROPERTIES: dict[str, Property] = {
     p.name: p
     for p in (
         CONSUMER_FILE_SHARING,
         AGENT_FILE_SHARING,
+        CONSUMER_LONG_SIDE,
+        AGENT_LONG_SIDE,
+        FILE_RETENTION_MONTHS,
         ONE_OPEN_CONVERSATION,
         DEFAULT_TTR_SECONDS,
         SURVEY_APP,

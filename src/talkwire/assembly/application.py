@@ -41,6 +41,7 @@ from talkwire.httpapi.errors import error_middleware
 from talkwire.httpapi.origin import origin_middleware
 from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.sign_in import SignIn
+from talkwire.kernel.ids import new_token
 from talkwire.routing.skills import Skills
 
 

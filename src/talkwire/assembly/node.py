@@ -7,16 +7,18 @@ from aiohttp import web
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.application import application, readiness_checks, registry_of
 from talkwire.assembly.connectors import ConnectorRooms, NotSealed, connector_rooms
+from talkwire.assembly.files import FileRooms, open_files
 from talkwire.assembly.foundation import Foundation, open_database
 from talkwire.assembly.identity import identity_rooms
 from talkwire.assembly.jobs import jobs_of
-from talkwire.assembly.rooms import file_limits, services_of, survey_app_of, timing_of
+from talkwire.assembly.keys import KeyRooms, open_keys
+from talkwire.assembly.rooms import services_of, survey_app_of, timing_of
+from talkwire.assembly.webhooks import webhooks_of
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.connectors.apps import Apps
 from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import Views
-from talkwire.files.service import Files
 from talkwire.gateway.registry import Registry
 from talkwire.handlers.services import Services
 from talkwire.httpapi import health
@@ -30,6 +32,7 @@ from talkwire.ops.worker import Worker
 from talkwire.routing.service import Routing
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
+from talkwire.webhooks.service import Webhooks
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Node:
     worker: Worker
     settings: Settings
     connectors: ConnectorRooms
+    webhooks: Webhooks
+    files: FileRooms
+    keys: KeyRooms
 
     @property
     def accounts(self) -> Accounts:
@@ -67,9 +73,12 @@ class Node:
     async def close(self) -> None:
         """Let go of the database and everything else."""
         self.services.presence.close()
+        await self.webhooks.close()
         await self.tasks.close()
         await self.worker.stop()
+        await self.files.close()
         await self.file_store.close()
+        await self.keys.close()
         await self.database.close()
 
 
@@ -95,11 +104,13 @@ async def _assemble(base: Foundation) -> Node:
     routing = Routing(database, clock, conversations, identity.agents, survey_app, timing_of(settings))
     identity.agents.on_change(lambda changed: routing.look_again(changed.account_id))
     file_store = await LocalDisk.open(settings.storage.data_path / "files")
-    files = Files(database, file_store, identity.accounts, conversations, clock, file_limits(settings))
+    keys = await open_keys(base)
+    files = await open_files(base, keys, file_store, identity.accounts, conversations)
     services = services_of(base, identity, routing, files, conversations)
     registry = registry_of(base, identity.sign_in)
     skills = Skills(database, clock)
     connectors = connector_rooms(base, identity, NotSealed())
+    webhooks = webhooks_of(base, connectors.apps, services)
     app = application(base, identity, services, skills, registry, connectors)
     app.add_routes(
         health.routes(
@@ -107,11 +118,14 @@ async def _assemble(base: Foundation) -> Node:
         )
     )
     base.database.on_commit(base.metrics.batch_committed)
+    files.watch(base.metrics)
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     worker = Worker(jobs_of(base, identity), base.metrics.job_ran)
     await routing.start()
     tasks.start(routing.run(), "routing")
+    tasks.start(files.judge.run(alone=not settings.storage.database_url), "files: judge")
     tasks.start(registry.sweep_forever(), "gateway: sweep")
+    tasks.start(webhooks.run(), "webhooks")
     worker.start()
     return Node(
         app,
@@ -125,4 +139,7 @@ async def _assemble(base: Foundation) -> Node:
         worker,
         settings,
         connectors,
+        webhooks,
+        files,
+        keys,
     )

@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from talkwire.accounts.properties import SURVEY_APP
 from talkwire.accounts.service import Accounts
+from talkwire.assembly.files import FileRooms
 from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.identity import IdentityRooms
 from talkwire.conversations.opening import Opening
 from talkwire.conversations.service import Conversations
-from talkwire.files.model import FileLimits
-from talkwire.files.service import Files
 from talkwire.handlers.services import Services
 from talkwire.history.search import Directory, History
 from talkwire.kernel.ids import AccountId
@@ -44,23 +43,12 @@ def timing_of(settings: Settings) -> Timing:
     )
 
 
-def file_limits(settings: Settings) -> FileLimits:
-    numbers = settings.files
-    return FileLimits(
-        consumer_file_bytes=numbers.consumer_file_bytes,
-        agent_file_bytes=numbers.agent_file_bytes,
-        preview_bytes=numbers.preview_bytes,
-        slot_seconds=numbers.slot_seconds,
-        consumer_slots=numbers.consumer_slots,
-        brand_slots=numbers.brand_slots,
-        upload_bytes_per_second=numbers.upload_bytes_per_second,
-        upload_slow_seconds=numbers.upload_slow_seconds,
-        upload_seconds=numbers.upload_seconds,
-    )
-
-
 def services_of(
-    base: Foundation, identity: IdentityRooms, routing: Routing, files: Files, conversations: Conversations
+    base: Foundation,
+    identity: IdentityRooms,
+    routing: Routing,
+    files: FileRooms,
+    conversations: Conversations,
 ) -> Services:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
     hub = Hub()
@@ -69,7 +57,7 @@ def services_of(
     telling = Telling(conversations, hub, feeds, presence)
     limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
     publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
-    previews = Previews(files)
+    previews = Previews(files.previews)
     directory = Directory(identity.agents, identity.consumers.profiles, Skills(database, clock))
     skill_rules = SkillRules(database, clock, identity.consumers.profiles)
     leaving = Leaving(hub, conversations)
@@ -83,8 +71,8 @@ def services_of(
         consumers=identity.consumers,
         conversations=conversations,
         feeds=feeds,
-        file_publishing=FilePublishing(database, publishing, files, previews, telling),
-        files=files,
+        file_publishing=FilePublishing(database, publishing, files.publications, previews, telling),
+        files=files.files,
         history=History(database, directory, previews, clock),
         hub=hub,
         log=Log(database, identity.agents, previews),

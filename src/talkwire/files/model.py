@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from talkwire.audit.model import Sealed
 from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
 from talkwire.sanitation.sniff import ImageType
 
@@ -18,6 +19,7 @@ class FileState(StrEnum):
     CLEAN = "clean"  # judged: may be published
     REJECTED = "rejected"  # judged: never served
     PUBLISHED = "published"
+    ERASING = "erasing"  # on its way out: nobody is given it any more, and nothing brings it back
 
     @property
     def may_be_served(self) -> bool:
@@ -38,6 +40,9 @@ class FileLimits(msgspec.Struct, frozen=True):
     agent_file_bytes: int = 5 * MIB
     preview_bytes: int = 30 * 1024  # a preview is smaller than this
     file_types: frozenset[str] = frozenset({"JPG", "JPEG", "PNG", "GIF"})
+    rebuild: bool = True  # False is for measuring: then a sound header and an end are enough
+    verdict_seconds: float = 8  # how long a publish waits for the verdict
+    orphan_seconds: int = 86_400  # a file that was never published goes after this
     slot_seconds: int = 60
     consumer_slots: int = 5
     brand_slots: int = 200
@@ -46,12 +51,17 @@ class FileLimits(msgspec.Struct, frozen=True):
     upload_seconds: float = 120
     uploads: int = 2_000  # PUTs under way at once
     uploads_per_slot: int = 4  # a client that lost its connection tries again while the old one lingers
+    consumer_slots_per_minute: int = 120
+    brand_slots_per_minute: int = 6_000
 
     def max_bytes(self, uploader: Uploader) -> int:
         return self.agent_file_bytes if uploader is Uploader.AGENT else self.consumer_file_bytes
 
     def max_slots(self, uploader: Uploader) -> int:
         return self.brand_slots if uploader is Uploader.AGENT else self.consumer_slots
+
+    def max_slots_per_minute(self, uploader: Uploader) -> int:
+        return self.brand_slots_per_minute if uploader is Uploader.AGENT else self.consumer_slots_per_minute
 
 
 class UploadClaim(NamedTuple):
@@ -76,6 +86,15 @@ class Preview(NamedTuple):
     data: bytes
 
 
+class SealedPreview(NamedTuple):
+    """A preview as it is stored."""
+
+    relative_path: str
+    key_id: str
+    image_type: ImageType
+    sealed: bytes
+
+
 class HostedFileMessage(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """`message` of a `hosted/file` content event."""
 
@@ -93,23 +112,37 @@ class PublishedIn(NamedTuple):
 
 
 class HostedFile(msgspec.Struct, frozen=True):
-    """A file whose bytes are on disk."""
+    """A file that was received whole. What is served of it is known once it is clean."""
 
     account_id: AccountId
     relative_path: str
-    object_key: str  # in the file store
+    object_key: str  # in the file store; empty when it was rejected: nothing of it is left
+    key_id: str  # of the key that everything of it is encrypted under
     uploader_id: ParticipantId  # as it stands in the path: a consumer's id, an agent's old id
     uploader: Uploader
     state: FileState
-    size_bytes: int
-    sha256: str
-    image_type: ImageType | None  # by its bytes; None when it is no image of ours
+    size_bytes: int  # as uploaded
+    sha256: str  # as uploaded
+    served_bytes: int
+    served_sha256: str
+    image_type: ImageType | None  # by its bytes; None when it is no image of ours, or nobody looked yet
     received_at_ms: int
+    reason: str = ""  # why it was rejected, or is erased
     published_in: tuple[PublishedIn, ...] = ()  # newest first, RECENT_PUBLICATIONS at most
 
     @property
-    def etag(self) -> str:
+    def name(self) -> tuple[AccountId, str]:
+        """What everything that is kept by file is kept under."""
+        return self.account_id, self.relative_path
+
+    @property
+    def received_etag(self) -> str:
         return self.sha256[:32]
+
+    @property
+    def etag(self) -> str:
+        """Of what is served."""
+        return self.served_sha256[:32]
 
     @property
     def content_type(self) -> str:
@@ -129,7 +162,30 @@ class Publication(NamedTuple):
     publisher_id: ParticipantId
     file: HostedFile
     message: HostedFileMessage  # what the event keeps: without preview
-    preview: Preview | None
+    consumer_id: ParticipantId  # whose conversation it is
+    preview: Preview | None  # the publisher's own, when it brought a usable one
+    record: Sealed  # for the audit
+    sealed_preview: bytes = b""
+
+
+class Claim(NamedTuple):
+    """Which node has a file in hand, and until when nobody else takes it."""
+
+    node: str
+    until_ms: int
+
+
+class Verdict(NamedTuple):
+    """What judging a file came to. Clean: `reason` is empty and the rest says what is served."""
+
+    state: FileState
+    reason: str = ""
+    object_key: str = ""
+    served_bytes: int = 0
+    served_sha256: str = ""
+    image_type: ImageType | None = None
+    preview: Preview | None = None
+    sealed_preview: bytes = b""
 
 
 class Received(NamedTuple):

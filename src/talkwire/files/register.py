@@ -5,12 +5,20 @@ with `fresh=True`.
 """
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.files import store
-from talkwire.files.model import RECENT_PUBLICATIONS, FileState, HostedFile, Publication, PublishedIn
+from talkwire.files.model import (
+    RECENT_PUBLICATIONS,
+    Claim,
+    FileState,
+    HostedFile,
+    Publication,
+    PublishedIn,
+)
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, ParticipantId
 
@@ -25,37 +33,67 @@ class FileRegister:
         self._database = database
         self._clock = clock
         self._capacity = capacity
+        self._changes = 0
         self._held: OrderedDict[tuple[AccountId, str], tuple[HostedFile, int]] = OrderedDict()
 
     async def find(
         self, account_id: AccountId, relative_path: str, *, fresh: bool = False
     ) -> HostedFile | None:
-        held = None if fresh else self._held.get((account_id, relative_path))
-        now_ms = self._clock.now_ms()
-        if held is not None and 0 <= now_ms - held[1] < MAX_AGE_MS:
-            return held[0]
+        held = None if fresh else self.find_held((account_id, relative_path))
+        if held is not None:
+            return held
+        changes, now_ms = self._changes, self._clock.now_ms()
         file = await store.find_file(self._database, account_id, relative_path)
-        if file is not None:
-            self._hold(file, now_ms)
+        if changes == self._changes:  # otherwise it may have been read before what changed meanwhile
+            if file is None:
+                self._held.pop((account_id, relative_path), None)
+            else:
+                self._hold(file, now_ms)
         return file
 
-    async def enter(self, file: HostedFile) -> HostedFile:
-        """Make the row of a received file; the row that stands then, which may be an earlier PUT's."""
+    def find_held(self, name: tuple[AccountId, str]) -> HostedFile | None:
+        """The file if it is in memory, and not too old."""
+        held = self._held.get(name)
+        if held is not None and 0 <= self._clock.now_ms() - held[1] < MAX_AGE_MS:
+            return held[0]
+        return None
+
+    async def enter(
+        self, file: HostedFile, claim: Claim, also: Callable[[Transaction], Awaitable[None]]
+    ) -> HostedFile:
+        """Make the row of a received file, and in the same unit `also` when it is the first.
+
+        Gives back the row that stands then, which may be an earlier PUT's.
+        """
 
         async def unit(tx: Transaction) -> HostedFile:
-            return await store.insert_file(tx, file)
+            entered = await store.insert_file(tx, file, claim)
+            if entered is file:
+                await also(tx)
+            return entered
 
         entered = await self._database.write(unit)
         if entered is file:
-            self._hold(file, self._clock.now_ms())
+            self.hold(file)
         return entered
+
+    def hold(self, file: HostedFile) -> None:
+        """Take note of what was committed about a file."""
+        self._changes += 1
+        self._hold(file, self._clock.now_ms())
+
+    def forget(self, name: tuple[AccountId, str]) -> None:
+        """The file is gone, or on its way out."""
+        self._changes += 1
+        self._held.pop(name, None)
 
     def show(self, publication: Publication, *, is_public: bool) -> None:
         """Take note that a publication was committed."""
-        key = (publication.account_id, publication.file.relative_path)
+        key = publication.file.name
         held = self._held.get(key)
         if held is None:
             return
+        self._changes += 1
         file, at_ms = held
         shown = PublishedIn(publication.conversation_id, is_public)
         rest = tuple(earlier for earlier in file.published_in if earlier != shown)
@@ -69,7 +107,7 @@ class FileRegister:
         return await store.list_shown_to(self._database, file.account_id, file.relative_path, participant_id)
 
     def _hold(self, file: HostedFile, now_ms: int) -> None:
-        key = (file.account_id, file.relative_path)
+        key = file.name
         self._held[key] = (file, now_ms)
         self._held.move_to_end(key)
         if len(self._held) > self._capacity:

@@ -4,6 +4,8 @@ import base64
 import binascii
 import re
 
+import msgspec
+
 from talkwire.conversations.model import Conversation
 from talkwire.files.errors import (
     FileMayNotResume,
@@ -24,13 +26,15 @@ from talkwire.files.model import (
     PublishedIn,
     UploadClaim,
     Uploader,
+    Verdict,
 )
 from talkwire.identity.model import Principal, Privilege
-from talkwire.sanitation.sniff import ImageType, sniff_whole
+from talkwire.sanitation.sniff import sniff_whole
 
 PUBLISHED_TYPES = frozenset({"JPG", "JPEG", "PNG", "GIF", "IMG", "TXT", "PDF", "DOCX", "XLSX", "PPTX"})
 """What `fileType` of an event may say: the union of all published lists. The bytes decide, not this word."""
 
+NOT_AN_IMAGE = "not an image"
 _DATA_URI = re.compile(r"data:[A-Za-z0-9.+/;=\-]*?;base64,", re.ASCII)
 
 
@@ -68,9 +72,35 @@ def admit_upload(claim: UploadClaim, uploader: Uploader, limits: FileLimits) -> 
         raise FileTypeNotAllowed(claim.file_type)
 
 
-def judge(image_type: ImageType | None, size_bytes: int) -> FileState:
-    """The verdict on received bytes, as far as a look at their two ends goes."""
-    return FileState.CLEAN if image_type and size_bytes else FileState.REJECTED
+def as_received(file: HostedFile) -> Verdict:
+    """The verdict when nothing is rebuilt: what was received is served, if its two ends look sound."""
+    if not file.image_type or not file.size_bytes:
+        return Verdict(FileState.REJECTED, NOT_AN_IMAGE)
+    return Verdict(
+        FileState.CLEAN,
+        object_key=file.object_key,
+        served_bytes=file.size_bytes,
+        served_sha256=file.sha256,
+        image_type=file.image_type,
+    )
+
+
+def judged(file: HostedFile, verdict: Verdict) -> HostedFile:
+    """The file as it is once a verdict was settled."""
+    return msgspec.structs.replace(
+        file,
+        state=verdict.state,
+        reason=verdict.reason,
+        object_key=verdict.object_key,
+        served_bytes=verdict.served_bytes,
+        served_sha256=verdict.served_sha256,
+        image_type=verdict.image_type,
+    )
+
+
+def consumer_of(uploader: Uploader, uploader_id: str) -> str:
+    """Whose personal data an uploaded file is; empty when an agent uploaded it."""
+    return uploader_id if uploader is Uploader.CONSUMER else ""
 
 
 def admit_published_type(file_type: str) -> None:

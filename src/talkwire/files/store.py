@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from talkwire.backends.database.port import Database, Row, Transaction
+from talkwire.files.errors import UnusableFile
 from talkwire.files.model import (
     RECENT_PUBLICATIONS,
+    Claim,
     FileState,
     HostedFile,
-    Preview,
     Publication,
     PublishedIn,
+    SealedPreview,
     Uploader,
 )
 from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
@@ -18,65 +20,79 @@ from talkwire.sanitation.sniff import ImageType
 PUBLIC = "ALL"
 """The audience that consumers belong to."""
 
-_FILE = "account_id, relative_path, object_key, uploader_id, uploader, state, size_bytes, sha256, image_type, received_at"
+FILE = (
+    "account_id, relative_path, object_key, key_id, uploader_id, uploader, state, reason, size_bytes, sha256,"
+    " served_bytes, served_sha256, image_type, received_at"
+)
 
 
-def _file(row: Row, published_in: tuple[PublishedIn, ...] = ()) -> HostedFile:
+def file_of(row: Row, published_in: tuple[PublishedIn, ...] = ()) -> HostedFile:
     return HostedFile(
         account_id=AccountId(row["account_id"]),
         relative_path=row["relative_path"],
         object_key=row["object_key"],
+        key_id=row["key_id"],
         uploader_id=ParticipantId(row["uploader_id"]),
         uploader=Uploader(row["uploader"]),
         state=FileState(row["state"]),
         size_bytes=row["size_bytes"],
         sha256=row["sha256"],
+        served_bytes=row["served_bytes"],
+        served_sha256=row["served_sha256"],
         image_type=ImageType(row["image_type"]) if row["image_type"] else None,
         received_at_ms=row["received_at"],
+        reason=row["reason"],
         published_in=published_in,
     )
 
 
-async def insert_file(tx: Transaction, file: HostedFile) -> HostedFile:
+async def insert_file(tx: Transaction, file: HostedFile, claim: Claim) -> HostedFile:
     """Enter a file; gives back the row that stands: this one, or that of an earlier complete PUT."""
     inserted = await tx.execute(
-        f"INSERT INTO files ({_FILE}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        f"INSERT INTO files ({FILE}, claimed_by, claimed_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,"
+        " $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING",
         file.account_id,
         file.relative_path,
         file.object_key,
+        file.key_id,
         file.uploader_id,
         file.uploader.value,
         file.state.value,
+        file.reason,
         file.size_bytes,
         file.sha256,
+        file.served_bytes,
+        file.served_sha256,
         file.image_type.value if file.image_type else "",
         file.received_at_ms,
+        claim.node,
+        claim.until_ms,
     )
     if inserted:
         return file
     rows = await tx.fetch(
-        f"SELECT {_FILE} FROM files WHERE account_id = $1 AND relative_path = $2",
+        f"SELECT {FILE} FROM files WHERE account_id = $1 AND relative_path = $2",
         file.account_id,
         file.relative_path,
     )
-    return _file(rows[0])
+    return file_of(rows[0])
 
 
 async def find_file(database: Database, account_id: AccountId, relative_path: str) -> HostedFile | None:
     rows = await database.read(
-        f"SELECT {_FILE} FROM files WHERE account_id = $1 AND relative_path = $2", account_id, relative_path
+        f"SELECT {FILE} FROM files WHERE account_id = $1 AND relative_path = $2", account_id, relative_path
     )
     if not rows:
         return None
     if rows[0]["state"] != FileState.PUBLISHED.value:
-        return _file(rows[0])
+        return file_of(rows[0])
     shown = await database.read(
         "SELECT conversation_id, audience FROM file_publications WHERE account_id = $1 AND relative_path = $2"
         f" ORDER BY published_at DESC, dialog_id, sequence DESC LIMIT {RECENT_PUBLICATIONS}",
         account_id,
         relative_path,
     )
-    return _file(rows[0], tuple(_published_in(row) for row in shown))
+    return file_of(rows[0], tuple(_published_in(row) for row in shown))
 
 
 def _published_in(row: Row) -> PublishedIn:
@@ -100,17 +116,23 @@ async def list_shown_to(
 
 
 async def mark_published(tx: Transaction, publication: Publication, at_ms: int) -> bool:
-    """Move a file on to `published`; False when it may not be shown any more (erased meanwhile)."""
-    moved = await tx.execute(
-        "UPDATE files SET state = 'published', published_at = COALESCE(published_at, $3)"
-        " WHERE account_id = $1 AND relative_path = $2 AND object_key = $4"
-        " AND state IN ('clean', 'published')",
-        publication.account_id,
-        publication.file.relative_path,
-        at_ms,
-        publication.file.object_key,
-    )
-    return moved == 1
+    """Move a file on to `published`; False when it was that before.
+
+    Raises UnusableFile when it may not be shown any more (erased meanwhile).
+    """
+    for state in (FileState.CLEAN, FileState.PUBLISHED):
+        moved = await tx.execute(
+            "UPDATE files SET state = 'published', published_at = $3"
+            " WHERE account_id = $1 AND relative_path = $2 AND object_key = $4 AND state = $5",
+            publication.account_id,
+            publication.file.relative_path,
+            at_ms,
+            publication.file.object_key,
+            state.value,
+        )
+        if moved:
+            return state is FileState.CLEAN
+    raise UnusableFile
 
 
 async def insert_publication(
@@ -131,34 +153,37 @@ async def insert_publication(
     )
 
 
-async def insert_preview(
-    tx: Transaction, account_id: AccountId, relative_path: str, preview: Preview
+async def put_preview(
+    tx: Transaction, account_id: AccountId, relative_path: str, image_type: ImageType, sealed: bytes
 ) -> None:
-    """The first preview of a file stays: a later publisher may not repaint earlier events."""
+    """Keep a file's preview; a former one is gone. Only until it is published: later nobody may repaint it."""
     await tx.execute(
-        "INSERT INTO file_previews (account_id, relative_path, image_type, preview)"
-        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO file_previews (account_id, relative_path, image_type, sealed)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (account_id, relative_path)"
+        " DO UPDATE SET image_type = excluded.image_type, sealed = excluded.sealed",
         account_id,
         relative_path,
-        preview.image_type.value,
-        preview.data,
+        image_type.value,
+        sealed,
     )
 
 
 async def list_previews(
     database: Database, account_id: AccountId, relative_paths: Sequence[str]
-) -> dict[str, Preview]:
-    """Previews by relative path; paths without one are left out. At most some hundred paths at once."""
+) -> list[SealedPreview]:
+    """Previews of paths; those without one are left out. At most some hundred paths at once."""
     marks = ", ".join(f"${number}" for number in range(2, len(relative_paths) + 2))
     rows = await database.read(
-        "SELECT relative_path, image_type, preview FROM file_previews"
-        f" WHERE account_id = $1 AND relative_path IN ({marks})",
+        "SELECT p.relative_path, p.image_type, p.sealed, f.key_id FROM file_previews p"
+        " JOIN files f ON f.account_id = p.account_id AND f.relative_path = p.relative_path"
+        f" WHERE p.account_id = $1 AND p.relative_path IN ({marks})",
         account_id,
         *relative_paths,
     )
-    return {
-        row["relative_path"]: Preview(ImageType(row["image_type"]), bytes(row["preview"])) for row in rows
-    }
+    return [
+        SealedPreview(row["relative_path"], row["key_id"], ImageType(row["image_type"]), bytes(row["sealed"]))
+        for row in rows
+    ]
 
 
 async def list_keys(database: Database, account_id: AccountId) -> list[tuple[bytes, int]]:

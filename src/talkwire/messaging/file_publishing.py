@@ -7,9 +7,10 @@ import msgspec
 
 from talkwire.backends.database.port import Database, Outcome, Transaction
 from talkwire.conversations.views import View
+from talkwire.files.errors import NotJudgedYet
 from talkwire.files.model import HostedFileMessage, Publication
+from talkwire.files.publications import Publications
 from talkwire.files.rules import admit_resume_by_file
-from talkwire.files.service import Files
 from talkwire.identity.model import Principal
 from talkwire.messaging.errors import ChangedTooOften, IdempotencyKeyReused, NotStored
 from talkwire.messaging.logged import LoggedEvent
@@ -23,7 +24,12 @@ class FilePublishing:
     """The slow sibling of `Publishing`: waits for a verdict, holds nobody up."""
 
     def __init__(
-        self, database: Database, publishing: Publishing, files: Files, previews: Previews, telling: Telling
+        self,
+        database: Database,
+        publishing: Publishing,
+        files: Publications,
+        previews: Previews,
+        telling: Telling,
     ) -> None:
         self._database = database
         self._publishing = publishing
@@ -36,16 +42,24 @@ class FilePublishing:
     ) -> None:
         """Publish a file; `reply` hears when it is durable, before anybody else is told.
 
-        Raises what `Publishing.submit` raises, and files' refusals: UnusableFile, FileSharingOff and kin.
+        Waits for the file's verdict, so long as nobody else need wait for this; the event is numbered then.
+        Raises what `Publishing.submit` raises, and files' refusals: UnusableFile, NotJudgedYet and kin.
         """
+        deadline = self._files.deadline()
         stored = ContentEvent(
             content_type=HOSTED_FILE,
             message=msgspec.to_builtins(msgspec.structs.replace(message, preview=None)),
         )
-        for _ in range(MAX_TRIES):
+        tries = 0
+        while tries < MAX_TRIES:
             view = await self._publishing.get_view(who, dialog_id)
             entry = self._publishing.judge(who, view, dialog_id, stored, extras, FILE)
-            publication = await self._admit(who, view, message)
+            try:
+                publication = await self._admit(who, view, message)
+            except NotJudgedYet:
+                await self._files.wait_for_verdict(who.account_id, message.relative_path, deadline)
+                continue  # all of it is judged again: much may have changed meanwhile
+            tries += 1
             outcome = await self._append(entry, view, publication, reply)
             if outcome is Outcome.STALE:
                 await self._publishing.renew_view(entry)
@@ -62,7 +76,7 @@ class FilePublishing:
             has_content=log.last_content_sequence >= 0,
             from_widget=False,
         )
-        return await self._files.admit_publication(who, conversation.conversation_id, message)
+        return await self._files.admit(who, conversation.conversation_id, conversation.consumer_id, message)
 
     async def _append(
         self, entry: LoggedEvent, view: View, publication: Publication, reply: Reply
@@ -71,7 +85,7 @@ class FilePublishing:
             entry.outcome = Outcome.PENDING
             await tx.append([entry])
             if entry.outcome is Outcome.APPENDED:
-                await self._files.record_publication(
+                await self._files.record(
                     tx,
                     publication,
                     dialog_id=entry.dialog_id,
@@ -85,7 +99,7 @@ class FilePublishing:
             if outcome is Outcome.REPEATED:
                 reply(entry)
             elif outcome is Outcome.APPENDED:
-                self._files.note_publication(publication, audience=entry.audience)
+                self._files.note(publication, audience=entry.audience)
                 entry.told_event = self._previews.join_held(publication.account_id, entry.event)
                 reply(entry)
                 self._telling.tell(entry, view)

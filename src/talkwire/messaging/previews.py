@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from talkwire.backends.database.port import Row
-from talkwire.files.service import Files
+from talkwire.files.previews import Previews as FilePreviews
 from talkwire.kernel.ids import AccountId
 
 _decode = msgspec.json.Decoder().decode
@@ -15,13 +15,13 @@ _encode = msgspec.json.Encoder().encode
 class Previews:
     """What history readers and fresh publishes ask for."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: FilePreviews) -> None:
         self._files = files
 
     async def join(self, account_id: AccountId, rows: Sequence[Row]) -> dict[str, bytes]:
         """The JSON to tell for rows of files, by event id; a row without preview is left out."""
         paths = {row["event_id"]: path_of(bytes(row["event"])) for row in rows}
-        previews = await self._files.previews_for(account_id, paths.values())
+        previews = await self._files.list_for(account_id, paths.values())
         return {
             row["event_id"]: with_preview(bytes(row["event"]), previews[paths[row["event_id"]]])
             for row in rows
@@ -30,7 +30,7 @@ class Previews:
 
     def join_held(self, account_id: AccountId, event: bytes) -> bytes:
         """The same for one event whose preview was just stored; as it is when there is none."""
-        preview = self._files.preview_held(account_id, path_of(event))
+        preview = self._files.find_held(account_id, path_of(event))
         return with_preview(event, preview) if preview else event
 
 

@@ -4,13 +4,14 @@ import asyncio
 import errno
 import hashlib
 import os
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from files_desk import files_in, pieces, until_files
+from files_desk import pieces, until_files
 from talkwire.backends.filestore import localdisk
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge
@@ -96,10 +97,57 @@ async def test_a_cancelled_upload_leaves_no_trace(disk: LocalDisk, tmp_path: Pat
         await gone(tmp_path)
 
 
-async def test_an_upload_replaces_what_was_there(disk: LocalDisk) -> None:
+async def test_a_key_is_used_once(disk: LocalDisk) -> None:
     await disk.put(KEY, pieces(b"one"), max_bytes=10)
-    await disk.put(KEY, pieces(b"two"), max_bytes=10)
-    assert await whole(disk, KEY) == b"two"
+    with pytest.raises(Unavailable):
+        await disk.put(KEY, pieces(b"two"), max_bytes=10)
+    assert await whole(disk, KEY) == b"one"
+
+
+class Doubled:
+    """Writes every piece twice, and an end."""
+
+    def push(self, piece: bytes) -> list[bytes]:
+        return [piece, piece]
+
+    def finish(self) -> list[bytes]:
+        return [b".", b""]
+
+
+async def test_what_is_written_goes_through_what_is_asked_for_and_counts_as_it_came(disk: LocalDisk) -> None:
+    asked = 0
+
+    async def doubled() -> Doubled:
+        nonlocal asked
+        asked += 1
+        return Doubled()
+
+    data = os.urandom(2 * localdisk.BATCH_BYTES + 5)
+    stored = await disk.put(KEY, pieces(data), 10 * MIB, doubled)
+    assert stored == (len(data), hashlib.sha256(data).hexdigest())
+    assert await disk.size(KEY) == 2 * len(data) + 1
+    assert asked == 1
+
+
+async def test_nothing_is_left_when_what_it_should_go_through_is_refused(
+    disk: LocalDisk, tmp_path: Path
+) -> None:
+    async def refused() -> Doubled:
+        raise Unavailable("no key")
+
+    with pytest.raises(Unavailable):
+        await disk.put(KEY, pieces(b"data"), 10, refused)
+    await gone(tmp_path)
+
+
+async def test_every_object_is_listed(disk: LocalDisk, tmp_path: Path) -> None:
+    keys = {os.urandom(16).hex() for _ in range(20)}
+    for key in keys:
+        await disk.put(key, pieces(b"data"), 10)
+    (tmp_path / "objects" / "ab" / "lost+found").write_bytes(b"not ours")
+    listed = [one async for some in disk.list_objects() for one in some]
+    assert {one.key for one in listed} == keys
+    assert all(abs(one.written_at_ms - time.time() * 1000) < 60_000 for one in listed)
 
 
 async def test_absent_objects_are_missing_and_may_be_deleted(disk: LocalDisk) -> None:
@@ -108,14 +156,6 @@ async def test_absent_objects_are_missing_and_may_be_deleted(disk: LocalDisk) ->
     with pytest.raises(ObjectMissing):
         await whole(disk, KEY)
     await disk.delete(KEY)
-
-
-async def test_opening_sweeps_what_a_crash_left(disk: LocalDisk, tmp_path: Path) -> None:
-    await disk.put(KEY, pieces(b"whole"), max_bytes=10)
-    (tmp_path / "incoming" / "half").write_bytes(b"ha")
-    again = await LocalDisk.open(tmp_path)
-    assert [path.name for path in files_in(tmp_path)] == [KEY]
-    await again.close()
 
 
 async def test_a_full_disk_is_told_as_such_and_left_clean(

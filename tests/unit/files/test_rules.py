@@ -37,11 +37,14 @@ FILE = HostedFile(
     account_id=CONSUMER.account_id,
     relative_path="/v1/…",
     object_key="ab" * 16,
+    key_id="ef" * 16,
     uploader_id=CONSUMER.id,
     uploader=Uploader.CONSUMER,
     state=FileState.CLEAN,
     size_bytes=1000,
     sha256="cd" * 32,
+    served_bytes=1000,
+    served_sha256="cd" * 32,
     image_type=ImageType.PNG,
     received_at_ms=0,
 )
@@ -122,9 +125,14 @@ def test_only_its_uploader_is_its_uploader() -> None:
 
 
 def test_empty_bytes_and_bytes_of_no_image_are_rejected() -> None:
-    assert rules.judge(ImageType.PNG, 10) is FileState.CLEAN
-    assert rules.judge(None, 10) is FileState.REJECTED
-    assert rules.judge(None, 0) is FileState.REJECTED
+    sound = msgspec.structs.replace(FILE, state=FileState.RECEIVED, served_bytes=0, served_sha256="")
+    assert rules.judged(sound, rules.as_received(sound)) == FILE
+    for unsound in (
+        msgspec.structs.replace(sound, image_type=None),
+        msgspec.structs.replace(sound, image_type=None, size_bytes=0),
+    ):
+        verdict = rules.as_received(unsound)
+        assert (verdict.state, verdict.object_key) == (FileState.REJECTED, "")
 
 
 def test_a_file_that_nobody_knows_and_one_that_was_rejected_are_refused_alike() -> None:

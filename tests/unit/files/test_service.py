@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -17,6 +18,7 @@ from files_desk import (
     TALK,
     Desk,
     conversation,
+    files_in,
     pieces,
 )
 from pictures import png
@@ -76,8 +78,19 @@ async def test_a_sixth_unspent_slot_is_refused_and_a_put_makes_room(desk: Desk) 
 
 async def test_a_put_is_answered_when_its_bytes_and_its_row_are_there(desk: Desk) -> None:
     etag = await desk.put(await desk.slot(CONSUMER), PICTURE)
-    assert len(etag) == 32
-    assert [path.read_bytes() for path in desk.objects()] == [PICTURE]
+    assert etag == hashlib.sha256(PICTURE).hexdigest()[:32]
+    assert len(desk.objects()) == 1
+
+
+async def test_what_lies_on_the_disk_is_not_what_was_sent(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, path, preview=PREVIEW)
+    for file in files_in(desk.folder.parent):
+        content = file.read_bytes()
+        assert PICTURE not in content
+        assert PICTURE[8:40] not in content, file
+        assert base64.b64decode(PREVIEW.partition(",")[2])[8:40] not in content, file
+    assert await desk.fetched(path) == PICTURE
 
 
 async def test_the_same_bytes_again_are_answered_as_the_first_time_and_others_are_refused(desk: Desk) -> None:
@@ -86,7 +99,8 @@ async def test_the_same_bytes_again_are_answered_as_the_first_time_and_others_ar
     assert await desk.put(url, PICTURE) == first
     with pytest.raises(TempUrlInvalid):
         await desk.put(url, OTHER_PICTURE)
-    assert [path.read_bytes() for path in desk.objects()] == [PICTURE]
+    assert len(desk.objects()) == 1
+    assert await desk.fetched(url.relative_path) == PICTURE
 
 
 async def test_of_many_puts_at_once_one_wins(desk: Desk) -> None:
@@ -220,12 +234,12 @@ async def test_an_agent_who_left_the_conversation_fetches_nothing_more(desk: Des
 
 async def test_another_process_sees_a_publication_at_once(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
-    elsewhere = desk.reopened()
+    elsewhere = desk.reopened_rooms()
     with pytest.raises(FileNotFound):
-        await elsewhere.open_download(AGENT, path)
+        await elsewhere.files.open_download(AGENT, path)
     await desk.publish(CONSUMER, path, preview=PREVIEW)
-    await elsewhere.open_download(AGENT, path)
-    assert await elsewhere.previews_for(ACCOUNT, [path]) == {path: PREVIEW}
+    await elsewhere.files.open_download(AGENT, path)
+    assert await elsewhere.previews.list_for(ACCOUNT, [path]) == {path: PREVIEW}
 
 
 async def test_another_account_never_sees_a_file(desk: Desk) -> None:
@@ -307,17 +321,17 @@ async def test_the_event_keeps_no_preview_and_sending_joins_it_in(desk: Desk) ->
         "relativePath": path,
         "fileType": "PNG",
     }
-    assert desk.files.preview_held(ACCOUNT, path) == PREVIEW
-    assert await desk.reopened().previews_for(ACCOUNT, [path, path, "unknown"]) == {path: PREVIEW}
+    assert desk.rooms.previews.find_held(ACCOUNT, path) == PREVIEW
+    assert await desk.reopened_rooms().previews.list_for(ACCOUNT, [path, path, "unknown"]) == {path: PREVIEW}
 
 
 async def test_a_file_without_preview_is_known_to_have_none(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
     await desk.publish(CONSUMER, path, preview="")
-    assert desk.files.preview_held(ACCOUNT, path) == ""
-    assert await desk.files.previews_for(ACCOUNT, [path]) == {}
+    assert desk.rooms.previews.find_held(ACCOUNT, path) == ""
+    assert await desk.rooms.previews.list_for(ACCOUNT, [path]) == {}
     desk.clock.advance(seconds=10)
-    assert desk.files.preview_held(ACCOUNT, path) is None
+    assert desk.rooms.previews.find_held(ACCOUNT, path) is None
 
 
 async def test_the_first_preview_stays(desk: Desk) -> None:
@@ -325,16 +339,16 @@ async def test_the_first_preview_stays(desk: Desk) -> None:
     await desk.publish(CONSUMER, path, preview=PREVIEW)
     other = "data:image/png;base64," + base64.b64encode(png(2, 2)).decode()
     await desk.publish(AGENT, path, preview=other, sequence=1)
-    assert desk.files.preview_held(ACCOUNT, path) == PREVIEW
-    assert await desk.reopened().previews_for(ACCOUNT, [path]) == {path: PREVIEW}
+    assert desk.rooms.previews.find_held(ACCOUNT, path) == PREVIEW
+    assert await desk.reopened_rooms().previews.list_for(ACCOUNT, [path]) == {path: PREVIEW}
 
 
 async def test_a_file_shown_again_after_a_restart_comes_with_its_first_preview(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
     await desk.publish(CONSUMER, path, preview=PREVIEW)
-    desk.files = desk.reopened()
+    desk.rooms = desk.reopened_rooms()
     await desk.publish(AGENT, path, sequence=1)
-    assert desk.files.preview_held(ACCOUNT, path) == PREVIEW
+    assert desk.rooms.previews.find_held(ACCOUNT, path) == PREVIEW
 
 
 @pytest.mark.parametrize("preview", ["data:image/png;base64,<Base64Image>", "x" * 50_000])
@@ -347,18 +361,20 @@ async def test_an_unusable_preview_is_refused(desk: Desk, preview: str) -> None:
 async def test_an_unknown_type_in_an_event_is_refused(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
     with pytest.raises(FileTypeNotAllowed):
-        await desk.files.admit_publication(CONSUMER, TALK, HostedFileMessage(path, "EXE"))
+        await desk.rooms.publications.admit(CONSUMER, TALK, CONSUMER.id, HostedFileMessage(path, "EXE"))
 
 
 async def test_a_file_that_went_away_meanwhile_takes_its_event_with_it(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
-    publication = await desk.files.admit_publication(CONSUMER, TALK, HostedFileMessage(path, "PNG"))
+    publication = await desk.rooms.publications.admit(
+        CONSUMER, TALK, CONSUMER.id, HostedFileMessage(path, "PNG")
+    )
 
     async def unit(tx: object) -> None:
         await tx.execute(  # type: ignore[attr-defined]
             "DELETE FROM files WHERE account_id = $1 AND relative_path = $2", ACCOUNT, path
         )
-        await desk.files.record_publication(
+        await desk.rooms.publications.record(
             tx,  # type: ignore[arg-type]
             publication,
             dialog_id=TALK,

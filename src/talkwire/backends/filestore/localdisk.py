@@ -1,7 +1,7 @@
-"""The file store on a local disk: written aside, synced, renamed; no thread waits for a slow sender.
+"""The file store on a local disk: written and synced by threads that never wait for a slow sender.
 
-Layout under the folder: `incoming/` holds what is still arriving (swept at start, when nothing
-arrives yet), `objects/ab/abcdef…` what is whole. Keys are hex digits that we made.
+Layout under the folder: `objects/ab/abcdef…`. Keys are hex digits that we made, and nobody knows one before its
+object is whole; so nothing is renamed. What a crash left half-written has no row, and is swept with the orphans.
 """
 
 import asyncio
@@ -15,7 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge, Stored
+from talkwire.backends.filestore.port import (
+    Listed,
+    ObjectMissing,
+    ObjectTooLarge,
+    OpenThrough,
+    Stored,
+    Through,
+)
 from talkwire.kernel.errors import StorageFull, Unavailable
 
 try:
@@ -42,13 +49,12 @@ class LocalDisk:
     """Objects as files. Open it with `LocalDisk.open`, close it when no upload is under way."""
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
-        self._incoming = folder / "incoming"
         self._objects = folder / "objects"
         self._pool = pool
 
     @classmethod
     async def open(cls, folder: Path, threads: int = 4) -> "LocalDisk":
-        """Make the folders where they are missing, and sweep what a crash left half-written.
+        """Make the folders where they are missing.
 
         Raises Unavailable when the folder cannot be written.
         """
@@ -64,8 +70,10 @@ class LocalDisk:
         """Finish what the threads have in hand."""
         await asyncio.to_thread(self._pool.shutdown)
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes], max_bytes: int) -> Stored:
-        draft = _Draft(self._incoming, self._place(key))
+    async def put(
+        self, key: str, chunks: AsyncIterator[bytes], max_bytes: int, through: OpenThrough | None = None
+    ) -> Stored:
+        draft = _Draft(self._place(key))
         gathered = _Gathered()
         size = 0
         try:
@@ -75,7 +83,9 @@ class LocalDisk:
                     raise ObjectTooLarge  # noqa: TRY301 -- what was gathered goes the same way for every reason
                 gathered.add(chunk)
                 if gathered.size_bytes >= BATCH_BYTES:
+                    draft.through = draft.through or (await through() if through else None)
                     await self._run(draft.write, gathered.take())
+            draft.through = draft.through or (await through() if through else None)
             digest = await self._run(draft.finish, gathered.take())
         except BaseException:
             # Not awaited: this task may be cancelled. The draft's lock puts it after what is still running.
@@ -100,6 +110,10 @@ class LocalDisk:
     async def delete(self, key: str) -> None:
         await self._run(self._delete, self._place(key))
 
+    async def list_objects(self) -> AsyncGenerator[list[Listed], None]:
+        for shard in range(256):
+            yield await self._run(self._list_shard, shard)
+
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         """Do blocking work in the pool; the system's error becomes ours."""
         try:
@@ -122,13 +136,18 @@ class LocalDisk:
         return self._objects / key[:2] / key
 
     def _prepare(self) -> None:
-        self._incoming.mkdir(parents=True, exist_ok=True)
         for shard in range(256):
             (self._objects / f"{shard:02x}").mkdir(parents=True, exist_ok=True)
         for folder in (self._objects, self._objects.parent):
             _sync_folder(folder)
-        for leftover in self._incoming.iterdir():
-            leftover.unlink(missing_ok=True)
+
+    def _list_shard(self, shard: int) -> list[Listed]:
+        with os.scandir(self._objects / f"{shard:02x}") as entries:
+            return [
+                Listed(entry.name, entry.stat().st_mtime_ns // 1_000_000)
+                for entry in entries
+                if _KEY.fullmatch(entry.name)
+            ]
 
     @staticmethod
     def _delete(place: Path) -> None:
@@ -157,32 +176,32 @@ class _Gathered:
 
 
 class _Draft:
-    """One upload on its way: a temporary name of its own until all of it is on disk.
+    """One object on its way to the disk.
 
     Its methods run in threads, one at a time; `discard` may be called while another is still running.
     """
 
-    def __init__(self, incoming: Path, place: Path) -> None:
-        self._aside = incoming / os.urandom(16).hex()
+    def __init__(self, place: Path) -> None:
         self._place = place
         self._lock = threading.Lock()
         self._descriptor = -1
-        self._renamed = False
+        self._is_made = False
         self._discarded = False
         self._hash = hashlib.sha256()
+        self.through: Through | None = None  # set before the first write
 
     def write(self, pieces: list[bytes]) -> None:
         with self._lock:
             self._write(pieces)
 
     def finish(self, pieces: list[bytes]) -> str:
-        """Write the rest, make it durable under its key, and return the hash of the whole."""
+        """Write the rest, make all of it durable, and return the hash of what went in."""
         with self._lock:
             self._write(pieces)
+            if self.through is not None:
+                self._write_out(self.through.finish())
             _sync(self._descriptor)
             self._close()
-            os.rename(self._aside, self._place)  # noqa: PTH104 -- the hot path of every upload
-            self._renamed = True
             _sync_folder(self._place.parent)
         return self._hash.hexdigest()
 
@@ -191,21 +210,27 @@ class _Draft:
         with self._lock:
             self._discarded = True
             self._close()
-            (self._place if self._renamed else self._aside).unlink(missing_ok=True)
+            if self._is_made:
+                self._place.unlink(missing_ok=True)
 
     def _write(self, pieces: list[bytes]) -> None:
         if self._discarded:  # cancelled before this thread came to it
             raise OSError(errno.ECANCELED, "discarded")
         if self._descriptor < 0:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-            self._descriptor = os.open(self._aside, flags, 0o600)
+            self._descriptor = os.open(self._place, flags, 0o600)
+            self._is_made = True
         for piece in pieces:
             self._hash.update(piece)
+            self._write_out([piece] if self.through is None else self.through.push(piece))
+        pieces.clear()  # whoever still holds on to it holds nothing: the next batch is growing already
+
+    def _write_out(self, parts: list[bytes]) -> None:
+        for part in parts:
             written = 0
-            with memoryview(piece) as view:
+            with memoryview(part) as view:
                 while written < len(view):
                     written += os.write(self._descriptor, view[written:])
-        pieces.clear()  # whoever still holds on to it holds nothing: the next batch is growing already
 
     def _close(self) -> None:
         if self._descriptor >= 0:

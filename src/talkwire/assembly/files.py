@@ -1,0 +1,152 @@
+"""The room of files, put together."""
+
+from dataclasses import dataclass
+
+from talkwire.assembly.foundation import Foundation
+from talkwire.assembly.keys import KeyRooms
+from talkwire.assembly.sanitation import open_sanitizer
+from talkwire.audit.service import Trail
+from talkwire.backends.database.port import Database
+from talkwire.backends.filestore.port import FileStore
+from talkwire.backends.scanner.port import Scanner
+from talkwire.files.access import Access, ConversationViews, Switches
+from talkwire.files.judging import Judge
+from talkwire.files.leftovers import Leftovers
+from talkwire.files.model import FileLimits
+from talkwire.files.previews import Previews
+from talkwire.files.publications import Publications
+from talkwire.files.receiving import Receiving
+from talkwire.files.register import FileRegister
+from talkwire.files.renditions import Renditions
+from talkwire.files.sealed import SealedObjects
+from talkwire.files.service import Files
+from talkwire.files.slots import SlotBook
+from talkwire.files.storage import FileStorage
+from talkwire.files.temp_urls import TempUrls
+from talkwire.files.verdicts import Verdicts
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.tasks import Tasks
+from talkwire.ops.metrics import Metrics
+from talkwire.sanitation.model import Wish
+from talkwire.sanitation.service import Sanitizer
+from talkwire.settings import Files as FileSettings
+from talkwire.vault.service import Vault
+
+
+@dataclass(frozen=True)
+class FileGround:
+    """What the room stands on. `sanitizer` is None when nothing is rebuilt, `scanner` when there is none."""
+
+    database: Database
+    store: FileStore
+    vault: Vault
+    trail: Trail
+    clock: Clock
+    tasks: Tasks
+    switches: Switches
+    conversations: ConversationViews
+    sanitizer: Sanitizer | None
+    scanner: Scanner | None
+    limits: FileLimits
+    wish: Wish
+    lanes: int = 4
+
+
+@dataclass(frozen=True)
+class FileRooms:
+    files: Files
+    publications: Publications
+    previews: Previews
+    judge: Judge
+    leftovers: Leftovers
+    sanitizer: Sanitizer | None
+
+    def watch(self, metrics: Metrics) -> None:
+        judge = self.judge
+        metrics.watch(
+            "files_waiting", "Files that wait for their verdict on this node.", lambda: judge.waiting
+        )
+        metrics.watch(
+            "files_stalled",
+            "Files that cannot be judged now because the scanner or the disk does not answer: more than 0 is an alarm.",
+            lambda: judge.stalled,
+        )
+
+    async def close(self) -> None:
+        if self.sanitizer is not None:
+            await self.sanitizer.close()
+
+
+async def open_files(
+    base: Foundation, keys: KeyRooms, store: FileStore, switches: Switches, conversations: ConversationViews
+) -> FileRooms:
+    """Starts the workers that rebuild pictures."""
+    settings = base.settings.files
+    sanitizer = await open_sanitizer(base) if settings.rebuild else None
+    return file_rooms(
+        FileGround(
+            database=base.database,
+            store=store,
+            vault=keys.vault,
+            trail=keys.trail,
+            clock=base.clock,
+            tasks=base.tasks,
+            switches=switches,
+            conversations=conversations,
+            sanitizer=sanitizer,
+            scanner=None,
+            limits=limits_of(settings),
+            wish=Wish(
+                jpeg_quality=settings.jpeg_quality,
+                png_compression=settings.png_compression,
+                preview_bytes=settings.preview_bytes,
+            ),
+        )
+    )
+
+
+def limits_of(numbers: FileSettings) -> FileLimits:
+    return FileLimits(
+        consumer_file_bytes=numbers.consumer_file_bytes,
+        agent_file_bytes=numbers.agent_file_bytes,
+        preview_bytes=numbers.preview_bytes,
+        rebuild=numbers.rebuild,
+        verdict_seconds=numbers.verdict_seconds,
+        orphan_seconds=numbers.orphan_seconds,
+        slot_seconds=numbers.slot_seconds,
+        consumer_slots=numbers.consumer_slots,
+        brand_slots=numbers.brand_slots,
+        upload_bytes_per_second=numbers.upload_bytes_per_second,
+        upload_slow_seconds=numbers.upload_slow_seconds,
+        upload_seconds=numbers.upload_seconds,
+    )
+
+
+def file_rooms(ground: FileGround) -> FileRooms:
+    """Nothing runs yet: `judge.run` and the jobs are started by whoever opens the node."""
+    database, clock, trail, limits = ground.database, ground.clock, ground.trail, ground.limits
+    objects = SealedObjects(ground.store, ground.vault)
+    register = FileRegister(database, clock)
+    access = Access(ground.switches, ground.conversations, register)
+    verdicts = Verdicts(register, limits.verdict_seconds)
+    previews = Previews(database, clock, objects, ground.sanitizer, limits.preview_bytes)
+    leftovers = Leftovers(ground.store, ground.vault, ground.tasks)
+    judge = Judge(
+        database,
+        clock,
+        Renditions(objects, ground.sanitizer, ground.scanner, ground.switches, ground.wish),
+        register,
+        verdicts,
+        previews,
+        trail,
+        ground.tasks,
+        leftovers.drop_object,
+        lanes=ground.lanes,
+    )
+    slots = SlotBook(limits)
+    urls = TempUrls(database, clock, limits.slot_seconds)
+    receiving = Receiving(objects, ground.vault, register, slots, judge, leftovers, trail, clock, limits)
+    storage = FileStorage(receiving, objects, register, verdicts, urls, trail, limits)
+    files = Files(access, slots, urls, storage, trail, clock, limits)
+    publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
+    return FileRooms(files, publications, previews, judge, leftovers, ground.sanitizer)

@@ -1,0 +1,207 @@
+"""The judge: takes received files one by one and settles what becomes of them, in the background.
+
+A file is in one node's hands at a time (a claim that ends by itself). What a node received it judges itself;
+what is left lying, because a node died or had too much, is found by whoever looks next.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+
+from talkwire.audit.model import Act, Entry
+from talkwire.audit.service import Trail
+from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.filestore.port import ObjectMissing
+from talkwire.files import judging_store as store
+from talkwire.files.model import Claim, FileState, HostedFile, Verdict
+from talkwire.files.previews import Previews
+from talkwire.files.register import FileRegister
+from talkwire.files.renditions import Renditions
+from talkwire.files.rules import consumer_of, judged, preview_uri
+from talkwire.files.verdicts import Verdicts
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import Unavailable
+from talkwire.kernel.ids import AccountId, new_token
+from talkwire.kernel.tasks import Tasks
+from talkwire.vault.errors import KeyDestroyed, Tampered
+
+CLAIM_MS = 20_000
+LOOK_SECONDS = 5.0
+"""How often claims are renewed, and files looked for that nobody has in hand."""
+
+MOST_IN_HAND = 2_000
+AT_ONCE = 200
+RETRY_SECONDS = 1.0
+TAMPERED = "tampered with"
+
+
+class Judge:
+    """Runs until it is cancelled; `take` hands it a file."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        renditions: Renditions,
+        register: FileRegister,
+        verdicts: Verdicts,
+        previews: Previews,
+        trail: Trail,
+        tasks: Tasks,
+        drop_object: Callable[[str], None],
+        *,
+        lanes: int = 4,
+    ) -> None:
+        """`drop_object` removes an object soon, whatever happens; `lanes`: how many are judged at once."""
+        self._database = database
+        self._clock = clock
+        self._renditions = renditions
+        self._register = register
+        self._verdicts = verdicts
+        self._previews = previews
+        self._trail = trail
+        self._tasks = tasks
+        self._drop_object = drop_object
+        self._lane = asyncio.Semaphore(lanes)
+        self._in_hand: set[tuple[AccountId, str]] = set()
+        self.node = new_token()[:32]
+        self.stalled = 0  # files whose verdict cannot be given now: the scanner is down, or the disk is full
+
+    @property
+    def is_needed(self) -> bool:
+        """False when files are judged as they are received."""
+        return self._renditions.are_needed
+
+    @property
+    def waiting(self) -> int:
+        """How many files are in hand."""
+        return len(self._in_hand)
+
+    def claim(self) -> Claim:
+        """To be entered with a file that this node will `take`."""
+        return Claim(self.node, self._clock.now_ms() + CLAIM_MS)
+
+    def take(self, file: HostedFile) -> None:
+        """Judge a file that this node has claimed. One too many is left to whoever looks next."""
+        if file.name not in self._in_hand and len(self._in_hand) < MOST_IN_HAND:
+            self._in_hand.add(file.name)
+            # a context of its own: it is not the uploader who judges
+            Context().run(self._tasks.start, self._take(file), "files: judge")
+
+    async def run(self, *, alone: bool) -> None:
+        """Judge for ever. `alone`: no other node exists, so what is claimed was claimed by one that died."""
+        await self.look(before_ms=2**62 if alone else None)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._renew()
+            await self.look()
+
+    async def look(self, before_ms: int | None = None) -> int:
+        """Take in hand what nobody has; returns how many that were."""
+        now_ms = self._clock.now_ms()
+        before_ms = now_ms if before_ms is None else before_ms
+        try:
+            found = await store.list_unjudged(self._database, before_ms, AT_ONCE)
+            left = [file for file in found if file.name not in self._in_hand]
+            if not left:
+                return 0
+
+            async def unit(tx: Transaction) -> list[HostedFile]:
+                return await store.claim(tx, left, self.node, before_ms, now_ms + CLAIM_MS)
+
+            claimed = await self._database.write(unit)
+        except Unavailable:
+            return 0  # looked for again soon
+        for file in claimed:
+            self.take(file)
+        return len(claimed)
+
+    async def _renew(self) -> None:
+        if not self._in_hand:
+            return
+        until_ms = self._clock.now_ms() + CLAIM_MS
+
+        async def unit(tx: Transaction) -> None:
+            await store.renew_claims(tx, self.node, until_ms)
+
+        try:
+            await self._database.write(unit)
+        except Unavailable:
+            return  # they end; then somebody else may judge, and the first to settle counts
+
+    async def _take(self, file: HostedFile) -> None:
+        """A fault of ours ends here and is reported; the file is looked for again when its claim ends."""
+        try:
+            async with self._lane:
+                await self._settle(file, await self._judge(file))
+        except (ObjectMissing, KeyDestroyed):
+            self._register.forget(file.name)  # erased meanwhile: no verdict is wanted any more
+            self._verdicts.told(file.name)
+        finally:
+            self._in_hand.discard(file.name)
+
+    async def _judge(self, file: HostedFile) -> Verdict:
+        """The verdict, however long it takes."""
+        try:
+            return await self._renditions.judge(file)
+        except Tampered:
+            return Verdict(FileState.REJECTED, TAMPERED)
+        except Unavailable:
+            self.stalled += 1
+        try:
+            while True:
+                await asyncio.sleep(RETRY_SECONDS)
+                try:
+                    return await self._renditions.judge(file)
+                except Unavailable:
+                    continue
+        finally:
+            self.stalled -= 1
+
+    async def _settle(self, file: HostedFile, verdict: Verdict) -> None:
+        """Commit a verdict; then tell who waits."""
+        while True:
+            try:
+                settled = await self._commit(file, verdict)
+                break
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+        if not settled:
+            self._register.forget(file.name)
+            if verdict.object_key and verdict.object_key != file.object_key:
+                self._drop_object(verdict.object_key)
+        else:
+            self._note(file, verdict)
+        self._verdicts.told(file.name)
+
+    async def _commit(self, file: HostedFile, verdict: Verdict) -> bool:
+        record = await self._trail.seal(_record(file, verdict))
+
+        async def unit(tx: Transaction) -> bool:
+            if not await store.settle(tx, file, verdict):
+                return False
+            await self._trail.write(tx, record)
+            return True
+
+        return await self._database.write(unit)
+
+    def _note(self, file: HostedFile, verdict: Verdict) -> None:
+        self._register.hold(judged(file, verdict))
+        self._previews.hold(*file.name, preview_uri(verdict.preview) if verdict.preview else "")
+        if verdict.object_key != file.object_key:
+            self._drop_object(file.object_key)
+
+
+def _record(file: HostedFile, verdict: Verdict) -> Entry:
+    return Entry(
+        file.account_id,
+        Act.JUDGED,
+        file.relative_path,
+        consumer_id=consumer_of(file.uploader, file.uploader_id),
+        detail={
+            "verdict": verdict.state.value,
+            "reason": verdict.reason,
+            "bytes": verdict.served_bytes,
+            "type": verdict.image_type.value if verdict.image_type else "",
+        },
+    )

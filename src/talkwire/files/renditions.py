@@ -1,0 +1,99 @@
+"""From what was uploaded to what is served: scanned as it came, rebuilt, and sealed as a new object."""
+
+import os
+from typing import Protocol
+
+from talkwire.accounts.properties import AGENT_LONG_SIDE, CONSUMER_LONG_SIDE, Property
+from talkwire.backends.scanner.port import Scanner
+from talkwire.files.model import FileState, HostedFile, Preview, Uploader, Verdict
+from talkwire.files.rules import as_received
+from talkwire.files.sealed import Place, SealedObjects
+from talkwire.kernel.ids import AccountId
+from talkwire.sanitation.errors import Rejected
+from talkwire.sanitation.model import Rebuilt, Wish
+from talkwire.sanitation.service import Sanitizer
+
+MALWARE = "malware"
+
+
+class Properties(Protocol):
+    """What is asked of accounts here."""
+
+    async def value(self, account_id: AccountId, prop: Property) -> bool | int | str: ...
+
+
+class Renditions:
+    """Gives the verdict on a file, and makes what is served of it."""
+
+    def __init__(
+        self,
+        objects: SealedObjects,
+        sanitizer: Sanitizer | None,
+        scanner: Scanner | None,
+        properties: Properties,
+        wish: Wish,
+    ) -> None:
+        """`sanitizer` is None when nothing is rebuilt, `scanner` when there is none."""
+        self._objects = objects
+        self._sanitizer = sanitizer
+        self._scanner = scanner
+        self._properties = properties
+        self._wish = wish
+
+    @property
+    def are_needed(self) -> bool:
+        """False when what was received is served as it is."""
+        return self._sanitizer is not None or self._scanner is not None
+
+    async def judge(self, file: HostedFile) -> Verdict:
+        """Nothing is committed yet: who throws this away deletes its object.
+
+        Raises Unavailable when there can be no verdict now (scanner down, no room), ObjectMissing and
+        KeyDestroyed when the file went away, Tampered.
+        """
+        if self._scanner is not None:
+            # an object that is at hand is never larger than a role's limit; the scanner sees it as it came
+            found = await self._scanner.scan(self._objects.read(file, 0, file.size_bytes, file.size_bytes))
+            if not found.clean:
+                return Verdict(FileState.REJECTED, f"{MALWARE}: {found.name}"[:200])
+        if self._sanitizer is None:
+            return as_received(file)
+        try:
+            rebuilt = await self._sanitizer.rebuild(
+                lambda: self._objects.read_whole(file, file.size_bytes), await self._wish_for(file)
+            )
+        except Rejected as rejected:
+            return Verdict(FileState.REJECTED, rejected.reason.value)
+        return await self._keep(file, rebuilt)
+
+    async def discard(self, verdict: Verdict) -> None:
+        """Remove the object of a verdict that came too late."""
+        if verdict.object_key:
+            await self._objects.delete(verdict.object_key)
+
+    async def _keep(self, file: HostedFile, rebuilt: Rebuilt) -> Verdict:
+        preview = Preview(rebuilt.preview_type, rebuilt.preview) if rebuilt.preview else None
+        sealed_preview = await self._objects.seal_preview(file, preview.data) if preview else b""
+        object_key = os.urandom(16).hex()
+        stored = await self._objects.put_whole(Place(*file.name, object_key), file.key_id, rebuilt.image)
+        return Verdict(
+            FileState.CLEAN,
+            object_key=object_key,
+            served_bytes=stored.size_bytes,
+            served_sha256=stored.sha256,
+            image_type=rebuilt.image_type,
+            preview=preview,
+            sealed_preview=sealed_preview,
+        )
+
+    async def _wish_for(self, file: HostedFile) -> Wish:
+        prop = AGENT_LONG_SIDE if file.uploader is Uploader.AGENT else CONSUMER_LONG_SIDE
+        value = await self._properties.value(file.account_id, prop)
+        wish = self._wish
+        return Wish(
+            long_side=max(0, int(value)),
+            jpeg_quality=wish.jpeg_quality,
+            png_compression=wish.png_compression,
+            preview_bytes=wish.preview_bytes,
+            preview_side=wish.preview_side,
+        )
