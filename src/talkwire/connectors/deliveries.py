@@ -28,9 +28,7 @@ class Deliveries:
         self, account_id: AccountId, client_id: str = "", limit: int = 100, before_ms: int = FOREVER_MS
     ) -> list[StoredLetter]:
         """The newest first, of one app or of all."""
-        return await store.list_dead(
-            self._database, account_id, client_id, min(limit, MAX_LISTED), before_ms
-        )
+        return await store.list_dead(self._database, account_id, client_id, min(limit, MAX_LISTED), before_ms)
 
     async def get_dead(self, account_id: AccountId, delivery_id: str) -> list[StoredLetter]:
         """One for each endpoint that did not get it. Raises DeadLetterNotFound."""
