@@ -302,6 +302,26 @@ class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = False
     drain_seconds: Annotated[
+class Scanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Looking for malware in what is uploaded, before anything else touches it."""
+
+    clamd: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^unix:/.+$|^tcp:.+:[0-9]{1,5}$",
+            description="ClamAV's daemon: `unix:/path` or `tcp:host:port`. Empty: no scanner. While it does not "
+            "answer files wait, and none is served.",
+        ),
+    ] = ""
+    clamd_seconds: Annotated[
+        float,
+        Meta(gt=0, le=600, description="How long a scan may take, and how long it may wait for its turn."),
+    ] = 30
+    clamd_scans: Annotated[
+        int, Meta(ge=1, le=256, description="Scans at once; no more than clamd's own `MaxThreads`.")
+    ] = 8
+
+
         float, Meta(gt=0, le=300, description="How long a stop may take before it is forced.")
     ] = 10
 
@@ -322,3 +342,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connectors: Connectors = Connectors()
     webhooks: Webhooks = Webhooks()
     process: Process = Process()
+    scanner: Scanner = Scanner()

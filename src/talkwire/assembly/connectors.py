@@ -4,20 +4,10 @@ from dataclasses import dataclass
 
 from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.identity import IdentityRooms
-from talkwire.connectors.apps import Apps, Sealer
+from talkwire.assembly.keys import KeyRooms
+from talkwire.connectors.apps import Apps
 from talkwire.connectors.rates import Rates
 from talkwire.connectors.sentinel import ConsumerSecrets, Sentinel
-from talkwire.kernel.ids import AccountId
-
-
-class NotSealed:
-    """TODO(#3): stands in for the vault until a node has one."""
-
-    async def seal(self, account_id: AccountId, purpose: str, plain: bytes) -> bytes:
-        return plain
-
-    async def unseal(self, account_id: AccountId, purpose: str, sealed: bytes) -> bytes:
-        return sealed
 
 
 @dataclass(frozen=True)
@@ -27,15 +17,15 @@ class ConnectorRooms:
     rates: Rates
 
 
-def connector_rooms(base: Foundation, identity: IdentityRooms, sealer: Sealer) -> ConnectorRooms:
+def connector_rooms(base: Foundation, identity: IdentityRooms, keys: KeyRooms) -> ConnectorRooms:
     """In a demo, webhooks may go to plain http on this machine."""
     settings, clock, database = base.settings, base.clock, base.database
     numbers = settings.connectors
-    apps = Apps(database, clock, sealer, allow_plain_loopback=settings.process.demo)
+    apps = Apps(database, clock, keys.vault, identity.acts, allow_plain_loopback=settings.process.demo)
     sentinel = Sentinel(
         apps,
         identity.signing_keys,
-        ConsumerSecrets(database, clock, sealer),
+        ConsumerSecrets(database, clock, keys.vault),
         clock,
         failures_per_minute=settings.identity.failed_logins_per_minute,
         external_id_characters=numbers.ext_consumer_id_characters,

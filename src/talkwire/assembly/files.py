@@ -1,14 +1,16 @@
 """The room of files, put together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.keys import KeyRooms
 from talkwire.assembly.sanitation import open_sanitizer
+from talkwire.assembly.scanner import scanner_of
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.port import FileStore
 from talkwire.backends.scanner.port import Scanner
+from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
@@ -60,6 +62,7 @@ class FileRooms:
     judge: Judge
     leftovers: Leftovers
     sanitizer: Sanitizer | None
+    scanner: WatchedScanner | None = None
 
     def watch(self, metrics: Metrics) -> None:
         judge = self.judge
@@ -83,7 +86,8 @@ async def open_files(
     """Starts the workers that rebuild pictures."""
     settings = base.settings.files
     sanitizer = await open_sanitizer(base) if settings.rebuild else None
-    return file_rooms(
+    scanner = scanner_of(base.settings.scanner)
+    rooms = file_rooms(
         FileGround(
             database=base.database,
             store=store,
@@ -94,7 +98,7 @@ async def open_files(
             switches=switches,
             conversations=conversations,
             sanitizer=sanitizer,
-            scanner=None,
+            scanner=scanner,
             limits=limits_of(settings),
             wish=Wish(
                 jpeg_quality=settings.jpeg_quality,
@@ -103,6 +107,7 @@ async def open_files(
             ),
         )
     )
+    return replace(rooms, scanner=scanner)
 
 
 def limits_of(numbers: FileSettings) -> FileLimits:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.foundation import Foundation
+from talkwire.audit.acts import Acts
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
 from talkwire.identity.brand_keys import BrandKeys
@@ -26,21 +27,22 @@ class IdentityRooms:
     api_keys: ApiKeys
     brand_keys: BrandKeys
     signing_keys: SigningKeys
+    acts: Acts
 
 
-def identity_rooms(base: Foundation) -> IdentityRooms:
+def identity_rooms(base: Foundation, acts: Acts) -> IdentityRooms:
     """Nothing of it reaches right of identity."""
     settings, clock, database = base.settings, base.clock, base.database
     numbers = settings.identity
-    accounts = Accounts(database, clock)
+    accounts = Accounts(database, clock, acts)
     passwords = Passwords()
-    agents = Agents(database, clock, passwords)
+    agents = Agents(database, clock, passwords, acts)
     limits = SignInLimits(
         numbers.session_idle_seconds, numbers.session_seconds, numbers.failed_logins_per_minute
     )
     sessions = Sessions(database, clock, agents, limits)
-    api_keys = ApiKeys(database, clock, agents)
-    signing_keys, brand_keys = SigningKeys(database, clock), BrandKeys(database, clock)
+    api_keys = ApiKeys(database, clock, agents, acts)
+    signing_keys, brand_keys = SigningKeys(database, clock, acts=acts), BrandKeys(database, clock, acts)
     consumers_of = Consumers(
         accounts,
         signing_keys,
@@ -51,5 +53,9 @@ def identity_rooms(base: Foundation) -> IdentityRooms:
             token_seconds=numbers.consumer_token_seconds, sign_ups_per_minute=numbers.sign_ups_per_minute
         ),
     )
-    door = SignIn(accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock)
-    return IdentityRooms(accounts, agents, door, consumers_of, sessions, api_keys, brand_keys, signing_keys)
+    door = SignIn(
+        accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock, acts=acts
+    )
+    return IdentityRooms(
+        accounts, agents, door, consumers_of, sessions, api_keys, brand_keys, signing_keys, acts
+    )

@@ -6,14 +6,16 @@ from aiohttp import web
 
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.application import application, readiness_checks, registry_of
-from talkwire.assembly.connectors import ConnectorRooms, NotSealed, connector_rooms
+from talkwire.assembly.connectors import ConnectorRooms, connector_rooms
 from talkwire.assembly.files import FileRooms, open_files
 from talkwire.assembly.foundation import Foundation, open_database
 from talkwire.assembly.identity import identity_rooms
 from talkwire.assembly.jobs import jobs_of
 from talkwire.assembly.keys import KeyRooms, open_keys
 from talkwire.assembly.rooms import services_of, survey_app_of, timing_of
+from talkwire.assembly.scanner import watch_scanner
 from talkwire.assembly.webhooks import webhooks_of
+from talkwire.audit.jobs import jobs as audit_jobs
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.connectors.apps import Apps
@@ -98,18 +100,18 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
 
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
-    identity = identity_rooms(base)
+    keys = await open_keys(base)
+    identity = identity_rooms(base, keys.trail)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
     survey_app = survey_app_of(identity.accounts)
     routing = Routing(database, clock, conversations, identity.agents, survey_app, timing_of(settings))
     identity.agents.on_change(lambda changed: routing.look_again(changed.account_id))
     file_store = await LocalDisk.open(settings.storage.data_path / "files")
-    keys = await open_keys(base)
     files = await open_files(base, keys, file_store, identity.accounts, conversations)
     services = services_of(base, identity, routing, files, conversations)
     registry = registry_of(base, identity.sign_in)
-    skills = Skills(database, clock)
-    connectors = connector_rooms(base, identity, NotSealed())
+    skills = Skills(database, clock, keys.trail)
+    connectors = connector_rooms(base, identity, keys)
     webhooks = webhooks_of(base, connectors.apps, services)
     app = application(base, identity, services, skills, registry, connectors)
     app.add_routes(
@@ -120,7 +122,12 @@ async def _assemble(base: Foundation) -> Node:
     base.database.on_commit(base.metrics.batch_committed)
     files.watch(base.metrics)
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
-    worker = Worker(jobs_of(base, identity), base.metrics.job_ran)
+    jobs = [
+        *jobs_of(base, identity),
+        *audit_jobs(keys.anchors),
+        *watch_scanner(files.scanner, base.metrics),
+    ]
+    worker = Worker(jobs, base.metrics.job_ran)
     await routing.start()
     tasks.start(routing.run(), "routing")
     tasks.start(files.judge.run(alone=not settings.storage.database_url), "files: judge")

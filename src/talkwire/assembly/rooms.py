@@ -59,7 +59,7 @@ def services_of(
     publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
     previews = Previews(files.previews)
     directory = Directory(identity.agents, identity.consumers.profiles, Skills(database, clock))
-    skill_rules = SkillRules(database, clock, identity.consumers.profiles)
+    skill_rules = SkillRules(database, clock, identity.consumers.profiles, identity.acts)
     leaving = Leaving(hub, conversations)
     conversations.on_change(feeds.heard)
     conversations.on_change(leaving.changed)
