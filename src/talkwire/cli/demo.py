@@ -17,6 +17,8 @@ from talkwire.accounts.service import Accounts
 from talkwire.cli.demo_book import SKILLS, DemoBook, Person, encode_book, new_book, read_book
 from talkwire.cli.demo_env import render, variables, write_aside
 from talkwire.cli.failures import CannotStart
+from talkwire.connectors.apps import Apps
+from talkwire.connectors.model import AppDraft
 from talkwire.identity.agents import Agents
 from talkwire.identity.model import Privilege
 from talkwire.identity.users import AgentChange
@@ -25,6 +27,7 @@ from talkwire.ops.certificates import CertificateFiles
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 
+APP_NAME = "demo connector"
 FILE_PRIVILEGES = frozenset({Privilege.SEND_FILES, Privilege.SEND_FILES_FROM_WIDGETS})
 
 
@@ -37,6 +40,8 @@ class DemoServices(Protocol):
     def agents(self) -> Agents: ...
     @property
     def skills(self) -> Skills: ...
+    @property
+    def apps(self) -> Apps: ...
 
 
 async def open_demo(services: DemoServices, settings: Settings, authority: CertificateFiles | None) -> str:
@@ -64,6 +69,7 @@ async def ensure_brand(services: DemoServices, path: Path) -> DemoBook:
         await _make_brand(services, book)
         book = msgspec.structs.replace(book, complete=True)
         write_aside(path, encode_book(book))
+    await _install_app(services.apps, book)
     return book
 
 
@@ -75,6 +81,14 @@ async def _make_brand(services: DemoServices, book: DemoBook) -> None:
     skills = await _make_skills(services.skills, account_id)
     for person in book.people.values():
         await _make_person(services.agents, account_id, person, skills)
+
+
+async def _install_app(apps: Apps, book: DemoBook) -> None:
+    """The connector that `demo.env` names; one that was let go stays away."""
+    account_id = AccountId(book.account_id)
+    if await apps.find(account_id, book.client_id) is None:
+        draft = AppDraft(name=APP_NAME, description="Send and receive for a channel of your own")
+        await apps.create(account_id, draft, client_id=book.client_id, secret=book.client_secret)
 
 
 async def _open_gates(accounts: Accounts, account_id: AccountId) -> None:

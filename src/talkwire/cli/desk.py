@@ -13,6 +13,7 @@ from talkwire.backends.database.port import Database, DatabaseInUse, SchemaTooNe
 from talkwire.cli.configuration import BadSettings, load
 from talkwire.cli.failures import BadRequest, CannotStart
 from talkwire.cli.ground import prepare_folder
+from talkwire.connectors.apps import Apps
 from talkwire.connectors.deliveries import Deliveries
 from talkwire.history.erasure import Erasures
 from talkwire.history.erasure_model import ErasureTimes
@@ -23,12 +24,14 @@ from talkwire.identity.brand_keys import BrandKeys
 from talkwire.identity.consumer_profiles import ConsumerProfiles
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.passwords import Passwords
-from talkwire.kernel.clock import SystemClock
+from talkwire.kernel.clock import Clock, SystemClock
 from talkwire.kernel.errors import TalkwireError, Unauthenticated, Unavailable
 from talkwire.kernel.ids import AccountId
+from talkwire.messaging.automatic import AutomaticMessages
 from talkwire.routing.skill_rules import SkillRules
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
+from talkwire.vault.service import Vault
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,12 +44,14 @@ class Desk:
     agents: Agents
     skills: Skills
     skill_rules: SkillRules
+    automatic_messages: AutomaticMessages
     api_keys: ApiKeys
     brand_keys: BrandKeys
     signing_keys: SigningKeys
     erasures: Erasures
     receipt_keys: ReceiptKeys
     deliveries: Deliveries
+    apps: Apps
 
 
 Work = Callable[[Desk], Awaitable[Any]]
@@ -128,6 +133,8 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(one) for one in value) or "-"
+    if value is None:
+        return "-"
     return str(value)
 
 
@@ -143,37 +150,42 @@ def _in_use(settings: Settings) -> str:
 
 async def _work(settings: Settings, work: Work) -> Any:
     from talkwire.assembly.foundation import open_database  # noqa: PLC0415 -- the help should come fast
+    from talkwire.assembly.keys import opened_vault  # noqa: PLC0415
 
     if not settings.storage.database_url:
         prepare_folder(settings.storage.data_path)
     database = await open_database(settings)
-    passwords = Passwords()
-    desk = _desk(database, passwords, settings)
+    passwords, clock = Passwords(), SystemClock()
     try:
         await database.migrate()
-        return await work(desk)
+        async with opened_vault(settings, clock) as vault:
+            desk = _desk(database, passwords, vault, clock, settings)
+            try:
+                return await work(desk)
+            finally:
+                desk.signing_keys.close()
     except Unauthenticated as error:  # an unknown account
         raise BadRequest(str(error)) from error
     finally:
         passwords.close()
-        desk.signing_keys.close()
         await database.close()
 
 
-def _desk(database: Database, passwords: Passwords, settings: Settings) -> Desk:
-    clock = SystemClock()
+def _desk(database: Database, passwords: Passwords, vault: Vault, clock: Clock, settings: Settings) -> Desk:
     agents = Agents(database, clock, passwords)
     return Desk(
         accounts=Accounts(database, clock),
         agents=agents,
         skills=Skills(database, clock),
         skill_rules=SkillRules(database, clock, ConsumerProfiles(database, clock, max_bytes=0)),
+        automatic_messages=AutomaticMessages(database, clock),
         api_keys=ApiKeys(database, clock, agents),
         brand_keys=BrandKeys(database, clock),
         signing_keys=SigningKeys(database, clock),
         erasures=Erasures(database, clock, _erasure_times(settings)),
         receipt_keys=ReceiptKeys(database, clock),
         deliveries=Deliveries(database, clock),
+        apps=Apps(database, clock, vault, allow_plain_loopback=settings.process.demo),
     )
 
 

@@ -16,6 +16,7 @@ from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import DatabaseInUse, SchemaTooNew
 from talkwire.cli.failures import CannotStart, reason_of
 from talkwire.cli.ground import BACKLOG, Ground
+from talkwire.connectors.apps import Apps
 from talkwire.identity.agents import Agents
 from talkwire.kernel.clock import Clock, SystemClock
 from talkwire.kernel.errors import Unavailable
@@ -45,6 +46,8 @@ class Node(Protocol):
     def agents(self) -> Agents: ...
     @property
     def skills(self) -> Skills: ...
+    @property
+    def apps(self) -> Apps: ...
 
     async def drain(self) -> None:
         """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""

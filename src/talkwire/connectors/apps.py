@@ -91,11 +91,20 @@ class Apps:
         return await find_revision(self._database, account_id, APPS_COLLECTION)
 
     async def create(
-        self, account_id: AccountId, draft: AppDraft, if_match: int = ANY_REVISION, *, client_id: str = ""
+        self,
+        account_id: AccountId,
+        draft: AppDraft,
+        if_match: int = ANY_REVISION,
+        *,
+        client_id: str = "",
+        secret: str = "",
     ) -> NewApp:
-        """A new installation with an id and a secret of our making. Raises AppInvalid, RevisionStale."""
+        """A new installation, with an id and a secret of our making. Raises AppInvalid, RevisionStale.
+
+        Only the demo names both beforehand.
+        """
         rules.check_draft(draft, allow_plain_loopback=self._allow_plain_loopback)
-        secret = new_token()
+        secret = secret or new_token()
         sealed = await self._sealer.seal(account_id, PURPOSE, secret.encode())
         app = rules.new_app(account_id, client_id or new_uuid(), draft, sealed, self._clock.now_ms())
 
