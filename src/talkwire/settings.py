@@ -232,7 +232,8 @@ class Sanitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=250, description="A picture of more megapixels is rejected before it is decoded.")
     ] = 40
     picture_side: Annotated[
-        int, Meta(ge=16, le=65_535, description="A picture with a longer side, in pixels, is rejected likewise.")
+        int,
+        Meta(ge=16, le=65_535, description="A picture with a longer side, in pixels, is rejected likewise."),
     ] = 16_384
 
 
@@ -291,17 +292,6 @@ class Webhooks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 30
 
 
-class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The process itself."""
-
-    demo: Annotated[
-        bool,
-        Meta(
-            description="Make a demo brand on first start and write `demo.env`. Never on a server that "
-            "others reach: its passwords lie readable in the data folder."
-        ),
-    ] = False
-    drain_seconds: Annotated[
 class Scanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Looking for malware in what is uploaded, before anything else touches it."""
 
@@ -322,6 +312,17 @@ class Scanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 8
 
 
+class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The process itself."""
+
+    demo: Annotated[
+        bool,
+        Meta(
+            description="Make a demo brand on first start and write `demo.env`. Never on a server that "
+            "others reach: its passwords lie readable in the data folder."
+        ),
+    ] = False
+    drain_seconds: Annotated[
         float, Meta(gt=0, le=300, description="How long a stop may take before it is forced.")
     ] = 10
 
@@ -341,5 +342,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     erasure: Erasure = Erasure()
     connectors: Connectors = Connectors()
     webhooks: Webhooks = Webhooks()
-    process: Process = Process()
     scanner: Scanner = Scanner()
+    process: Process = Process()
