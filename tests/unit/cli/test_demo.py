@@ -14,6 +14,7 @@ from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.cli.demo import ensure_brand, greeting
 from talkwire.cli.demo_book import ACCOUNT_ID, encode_book, new_book, read_book
 from talkwire.cli.failures import CannotStart
+from talkwire.connectors.apps import Apps
 from talkwire.identity.agents import Agents
 from talkwire.identity.model import Privilege
 from talkwire.identity.passwords import Passwords
@@ -21,6 +22,7 @@ from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.ids import AccountId
 from talkwire.routing.skills import Skills
 from talkwire.settings import Listen, Settings
+from talkwire.vault.service import Vault
 
 BRAND = AccountId(ACCOUNT_ID)
 
@@ -30,15 +32,17 @@ class Parts:
     accounts: Accounts
     agents: Agents
     skills: Skills
+    apps: Apps
 
 
 @pytest.fixture
-def parts(sqlite_database: SqliteDatabase) -> Parts:
+def parts(sqlite_database: SqliteDatabase, vault: Vault) -> Parts:
     clock = MovableClock()
     return Parts(
         Accounts(sqlite_database, clock),
         Agents(sqlite_database, clock, Passwords()),
         Skills(sqlite_database, clock),
+        Apps(sqlite_database, clock, vault),
     )
 
 
@@ -123,3 +127,16 @@ def test_the_greeting_says_where_to_go_and_as_whom() -> None:
         assert person.login_name in text
         assert person.password in text
     assert "  . data/demo.env\n" in text
+
+
+async def test_the_connector_of_the_book_is_installed_and_let_go_for_good(
+    parts: Parts, tmp_path: Path
+) -> None:
+    book = await ensure_brand(parts, tmp_path / "demo.json")
+    app = await parts.apps.get(BRAND, book.client_id)
+    assert await parts.apps.secret_of(app) == book.client_secret
+    await ensure_brand(parts, tmp_path / "demo.json")
+    assert len(await parts.apps.list_apps(BRAND)) == 1
+    await parts.apps.delete(BRAND, book.client_id)
+    await ensure_brand(parts, tmp_path / "demo.json")
+    assert await parts.apps.list_apps(BRAND) == []

@@ -144,3 +144,37 @@ def test_a_new_data_folder_is_private(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     shell.ask("account", "list")
     assert shell.data.stat().st_mode & 0o077 == 0
+
+
+def test_an_app_is_installed_changed_and_let_go(shell: Shell) -> None:
+    made = shell.ask("app", "create", "sms", "--endpoint", "https://a.example/", "--max-retries", "2")
+    client_id, secret = made["client_id"], made["client_secret"]
+    assert (len(client_id), len(secret), len(made["webhooks"])) == (36, 64, 5)
+    shown = shell.type("app", "show", client_id)
+    assert secret not in shown.stdout
+    assert shell.ask("app", "list") == [
+        {"client_id": client_id, "name": "sms", "enabled": True, "scope": "msg.consumer"}
+    ]
+    hook = "ms.MessagingEventNotification.ContentEvent=https://b.example/"
+    changed = shell.ask(
+        "app", "update", client_id, "--disabled", "--webhook", hook, "--retention-seconds", "60"
+    )
+    assert (changed["enabled"], changed["webhooks"], changed["retention_seconds"]) == (False, [hook], 60)
+    rotated = shell.ask("app", "rotate-secret", client_id)
+    assert rotated["client_secret"] not in {secret, ""}
+    assert shell.ask("app", "delete", client_id) == {"deleted": client_id}
+    assert shell.ask("app", "list") == []
+
+
+def test_an_app_that_could_not_work_is_refused(shell: Shell) -> None:
+    for words in (
+        ("app", "create", "sms", "--endpoint", "http://127.0.0.1/"),
+        ("app", "create", "sms", "--webhook", "nothing"),
+        ("app", "create", "sms", "--webhook", "no.such=https://a.example/"),
+        ("app", "create", "sms", "--max-retries", "2"),
+        ("app", "update", "nobody", "--name", "x"),
+        ("app", "show", "nobody"),
+    ):
+        refused = shell.type(*words)
+        assert refused.exit_code == 2, words
+        assert refused.stderr.startswith("talkwire: ")
