@@ -1,6 +1,6 @@
 """How the vault says no."""
 
-from talkwire.kernel.errors import NotFound
+from talkwire.kernel.errors import Conflict, NotFound
 
 
 class KeyDestroyed(NotFound):
@@ -11,9 +11,13 @@ class KeyDestroyed(NotFound):
         self.key_id = key_id
 
 
+class NothingToRotate(Conflict):
+    """A rotation was asked for that cannot take place; the message says what is missing."""
+
+
 class Tampered(Exception):
     """Stored bytes are not what we wrote. Not a refusal: an incident, and nothing of it is served."""
 
 
 class MasterKeyWrong(Exception):
-    """The master key does not fit the key store. The message is for the operator and holds no secret."""
+    """The master key is missing, exposed, or does not fit the key store. For the operator; holds no secret."""

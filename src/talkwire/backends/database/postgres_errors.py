@@ -9,7 +9,6 @@ AGAIN = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.InvalidCachedStatementError,
-    asyncpg.ForeignKeyViolationError,  # what a unit had seen went, or came, before its own statement
 )
 """The transaction was rolled back through no fault of its own."""
 

@@ -20,6 +20,7 @@ PAGE_BYTES = 2048
 """Each commit writes the last index page of every dialog in it: smaller pages, less to write."""
 
 _PARAMETER = re.compile(r"\$(\d+)")
+_ROW_LOCK = re.compile(r" FOR (?:SHARE|UPDATE)$")
 
 
 class SqliteRow(sqlite3.Row):
@@ -70,8 +71,11 @@ def connect(path: Path, *, read_only: bool = False, secure_delete: bool = False)
 
 @lru_cache(maxsize=2048)
 def rewrite(sql: str) -> str:
-    """`$n` means the nth argument; SQLite would number `$n` by first appearance, `?n` it takes at its word."""
-    return _PARAMETER.sub(r"?\1", sql)
+    """`$n` means the nth argument; SQLite would number `$n` by first appearance, `?n` it takes at its word.
+
+    Row locks are for databases that have more than one writer.
+    """
+    return _PARAMETER.sub(r"?\1", _ROW_LOCK.sub("", sql))
 
 
 def hits_everyone(error: BaseException) -> bool:

@@ -22,7 +22,7 @@ class KeyStore(Protocol):
         ...
 
     async def shred(self, unit: Unit[T]) -> T:
-        """As `write`, and nothing that the unit deleted or overwrote can be read from the store afterwards.
+        """As `write`, and nothing that the unit overwrote with as many bytes can be read from the store afterwards.
 
         Raises Unavailable when that cannot be had now; the unit may have been applied. Repeat it.
         """

@@ -27,15 +27,15 @@ from talkwire.kernel.errors import Unavailable
 
 FILE_NAME = "keys.db"
 READERS = 2
-WORDS = {"BYTEA": "BLOB"}
+WORDS = {"{identity}": "INTEGER PRIMARY KEY AUTOINCREMENT", "BYTEA": "BLOB"}
 
 
 class SqliteKeyStore:
     """`KeyStore` in one file of this process alone. Made with `open`.
 
-    Deleted content is overwritten with zeros in its page (`secure_delete`). What the write-ahead log holds
-    of it goes when the log is copied into the file and cut to nothing, which `shred` waits for: the writer
-    does that between two transactions, once for all that wait.
+    What is overwritten is overwritten in its place (the migration says why that holds). What the write-ahead
+    log holds of it goes when the log is copied into the file and cut to nothing, which `shred` waits for: the
+    writer does that between two transactions, once for all that wait.
     """
 
     def __init__(self, path: Path, lock: IO[str]) -> None:
