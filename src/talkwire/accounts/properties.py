@@ -54,6 +54,12 @@ FILE_RETENTION_MONTHS = Property(
     help="A file goes so many months after it was last published; 0 keeps files for good.",
 )
 
+CONTROLLER_BOTS = Property(
+    "messaging.controller.bots.enabled",
+    default=False,
+    help="Automatic messages are sent to clients that ask for them.",
+)
+
 PROPERTIES: dict[str, Property] = {
     p.name: p
     for p in (
@@ -65,6 +71,7 @@ PROPERTIES: dict[str, Property] = {
         ONE_OPEN_CONVERSATION,
         DEFAULT_TTR_SECONDS,
         SURVEY_APP,
+        CONTROLLER_BOTS,
     )
 }
 

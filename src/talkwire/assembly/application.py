@@ -19,6 +19,7 @@ from talkwire.history.agent_view import AgentView
 from talkwire.httpapi import (
     apps,
     configuration,
+    configuration_automatic,
     configuration_keys,
     configuration_routing,
     configuration_skills,
@@ -103,6 +104,7 @@ def application(
     app.add_routes(configuration_skills.routes(skills))
     app.add_routes(configuration_skills.campaign_routes(identity.accounts, skills))
     app.add_routes(configuration_routing.routes(services.skill_rules))
+    app.add_routes(configuration_automatic.routes(services.automatic_messages))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(history.routes(services.history, AgentView(base.database, identity.agents), base.clock))
     app.add_routes(storage.routes(services.files.storage))

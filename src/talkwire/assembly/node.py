@@ -124,6 +124,7 @@ async def _assemble(base: Foundation) -> Node:
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     jobs = [
         *jobs_of(base, identity),
+        *services.controller.jobs(),
         *audit_jobs(keys.anchors),
         *watch_scanner(files.scanner, base.metrics),
     ]

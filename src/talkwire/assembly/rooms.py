@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from talkwire.accounts.properties import SURVEY_APP
+from talkwire.accounts.properties import CONTROLLER_BOTS, SURVEY_APP
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.files import FileRooms
 from talkwire.assembly.foundation import Foundation
@@ -12,7 +12,9 @@ from talkwire.conversations.service import Conversations
 from talkwire.handlers.services import Services
 from talkwire.history.search import Directory, History
 from talkwire.kernel.ids import AccountId
+from talkwire.messaging.automatic import AutomaticMessages
 from talkwire.messaging.catching_up import Log
+from talkwire.messaging.controller import Controller
 from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.file_publishing import FilePublishing
 from talkwire.messaging.hub import Hub
@@ -34,6 +36,13 @@ def survey_app_of(accounts: Accounts) -> Callable[[AccountId], Awaitable[str]]:
         return str(await accounts.value(account_id, SURVEY_APP))
 
     return survey_app
+
+
+def bots_allowed_by(accounts: Accounts) -> Callable[[AccountId], Awaitable[bool]]:
+    async def allowed(account_id: AccountId) -> bool:
+        return bool(await accounts.value(account_id, CONTROLLER_BOTS))
+
+    return allowed
 
 
 def timing_of(settings: Settings) -> Timing:
@@ -61,14 +70,21 @@ def services_of(
     directory = Directory(identity.agents, identity.consumers.profiles, Skills(database, clock))
     skill_rules = SkillRules(database, clock, identity.consumers.profiles, identity.acts)
     leaving = Leaving(hub, conversations)
+    automatic = AutomaticMessages(database, clock)
+    allowed = bots_allowed_by(identity.accounts)
+    controller = Controller(database, conversations, automatic, allowed, hub, telling, clock, tasks)
+    conversations.at_opening = controller.opening
+    conversations.on_change(controller.changed)
     conversations.on_change(feeds.heard)
     conversations.on_change(leaving.changed)
     routing.on_ring(lambda account_id, _, view: leaving.offer_changed(account_id, view.ring.conversation_id))
     return Services(
         accounts=identity.accounts,
         agents=identity.agents,
+        automatic_messages=automatic,
         clock=clock,
         consumers=identity.consumers,
+        controller=controller,
         conversations=conversations,
         feeds=feeds,
         file_publishing=FilePublishing(database, publishing, files.publications, previews, telling),

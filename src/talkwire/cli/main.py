@@ -12,6 +12,7 @@ COMMANDS = (
     "user",
     "skill",
     "routing-rule",
+    "automatic-message",
     "property",
     "feature",
     "app",

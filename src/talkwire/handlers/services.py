@@ -11,7 +11,9 @@ from talkwire.identity.agents import Agents
 from talkwire.identity.consumers import Consumers
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import Clock
+from talkwire.messaging.automatic import AutomaticMessages
 from talkwire.messaging.catching_up import Log
+from talkwire.messaging.controller import Controller
 from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.file_publishing import FilePublishing
 from talkwire.messaging.hub import Hub
@@ -27,8 +29,10 @@ class Services:
 
     accounts: Accounts
     agents: Agents
+    automatic_messages: AutomaticMessages
     clock: Clock
     consumers: Consumers
+    controller: Controller
     conversations: Conversations
     feeds: Feeds
     file_publishing: FilePublishing

@@ -41,3 +41,7 @@ class NotStored(Unavailable):
 
 class SubscriptionNotFound(NotFound):
     """No subscription of this id on this socket."""
+
+
+class AutomaticMessageInvalid(Invalid):
+    """An automatic message was asked to be what it cannot."""

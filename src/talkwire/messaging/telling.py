@@ -9,7 +9,7 @@ from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import Audience
 from talkwire.messaging.presence import Presence
 
-_CONSUMER, _ALL = Role.CONSUMER.value, Audience.ALL.value
+_CONSUMER, _CONTROLLER, _ALL = Role.CONSUMER.value, Role.CONTROLLER.value, Audience.ALL.value
 
 
 class Telling:
@@ -57,7 +57,7 @@ def note(log: DialogLog, event: LoggedEvent) -> None:
             log.last_public_content = event
         if event.originator_role == _CONSUMER:
             log.owed_since_ms = log.owed_since_ms or event.at_ms
-        elif not is_private:  # a word among agents answers nobody
+        elif not is_private and event.originator_role != _CONTROLLER:  # a real answer
             log.owed_since_ms = 0
     elif event.read_up_to is not None:
         seen = log.read_up_to.get(event.originator_id, -1)

@@ -66,7 +66,7 @@ def number(
             dialog.last_content = e.sequence
             if e.originator_role == "CONSUMER":
                 dialog.owed_since = dialog.owed_since or e.at_ms
-            elif e.audience == "ALL":  # a word among agents answers nobody
+            elif e.audience == "ALL" and e.originator_role != "CONTROLLER":  # a real answer
                 dialog.owed_since = 0
         e.outcome = Outcome.APPENDED
         dialog.added += (

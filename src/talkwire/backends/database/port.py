@@ -35,7 +35,7 @@ class Append:
 
     The append also moves the dialog's row: `last_sequence`, `last_event_at`, and for content
     (`is_content`) `last_content_sequence` and `owed_since` (set to `at_ms` by a consumer's content
-    when 0, set to 0 by anybody else's with audience ALL; 0 means no answer is owed).
+    when 0, set to 0 by anybody else's with audience ALL, a CONTROLLER's left out; 0 means no answer is owed).
     """
 
     __slots__ = (
