@@ -36,6 +36,13 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="`host` or `host:port` that discovery tells clients. Empty: the host the client asked by."
         ),
     ] = ""
+    storage_host: Annotated[
+        str,
+        Meta(
+            description="`host` or `host:port` of a name of its own for files: discovery tells it for `swift`, it serves "
+            "files and nothing else, and no other name serves files. Empty: every name serves everything."
+        ),
+    ] = ""
     proxy_addresses: Annotated[
         str,
         Meta(
@@ -138,6 +145,9 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Signing in."""
 
     sign_ups_per_minute: Annotated[int, Meta(ge=1, description="Consumer sign-ups per address.")] = 1_000
+    sign_ups_per_second: Annotated[
+        int, Meta(ge=1, description="Consumer sign-ups of all together; who comes faster waits in line.")
+    ] = 500
     failed_logins_per_minute: Annotated[int, Meta(ge=1, description="Per user and address.")] = 10
     session_idle_seconds: Annotated[
         int, Meta(ge=60, description="An agent's sign-in that was not used or refreshed so long ends.")

@@ -50,7 +50,9 @@ def identity_rooms(base: Foundation, acts: Acts) -> IdentityRooms:
         ConsumerProfiles(database, clock, settings.messages.sde_bytes),
         clock,
         ConsumerLimits(
-            token_seconds=numbers.consumer_token_seconds, sign_ups_per_minute=numbers.sign_ups_per_minute
+            token_seconds=numbers.consumer_token_seconds,
+            sign_ups_per_minute=numbers.sign_ups_per_minute,
+            sign_ups_per_second=numbers.sign_ups_per_second,
         ),
     )
     door = SignIn(

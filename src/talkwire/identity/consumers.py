@@ -12,6 +12,7 @@ from talkwire.identity.errors import AuthCodeNotAccepted, TokenNotAccepted
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.limits import ConsumerLimits
 from talkwire.identity.model import Principal
+from talkwire.identity.pacing import Door
 from talkwire.identity.throttle import Throttle
 from talkwire.identity.tokens import Claims
 from talkwire.kernel.clock import Clock
@@ -39,6 +40,7 @@ class Consumers:
         self._clock = clock
         self._limits = limits
         self._sign_ups = Throttle(clock, limits.sign_ups_per_minute)
+        self._door = Door(limits.sign_ups_per_second)
         self._checked: OrderedDict[str, Principal] = OrderedDict()
 
     async def sign_up(self, account_id: AccountId, address: str = "") -> str:
@@ -99,6 +101,7 @@ class Consumers:
         if await self._accounts.find(account_id) is None:
             raise AccountUnknown
         self._sign_ups.take(account_id, address)
+        await self._door.enter()
 
     async def _issue(self, account_id: AccountId, consumer_id: str) -> str:
         return await self._keys.sign(
