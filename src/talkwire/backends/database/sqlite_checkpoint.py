@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -11,6 +12,11 @@ from talkwire.backends.database.sqlite_connection import BUSY_TIMEOUT_SECONDS, c
 SECONDS_BETWEEN = 0.5
 LONG_LOG_PAGES = 4096
 """From here on the log is worth beginning anew: overwriting blocks syncs faster than adding them."""
+
+SHORT_PASS_SECONDS = 0.004
+MOST_PASSES = 5
+"""A pass over a long log takes tens of milliseconds, and meanwhile more is logged: so another pass, shorter
+each time, until what is left for the writer is next to nothing."""
 
 _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 
@@ -54,11 +60,21 @@ class Checkpointer:
         while self._committed.wait() and not self._stopped.wait(SECONDS_BETWEEN):
             self._committed.clear()
             try:
-                _, pages, _ = self._connection.execute(_CHECKPOINT).fetchone()
+                self._log_is_long = self._copy()
             except sqlite3.Error as error:
                 _log.warning("A checkpoint failed, and will be tried again: %s", error)
-            else:
-                self._log_is_long = pages >= LONG_LOG_PAGES
+
+    def _copy(self) -> bool:
+        """Copy what was committed; whether the log is long, and the writer may begin it anew."""
+        _, pages, _ = self._connection.execute(_CHECKPOINT).fetchone()
+        if pages < LONG_LOG_PAGES:
+            return False
+        for _ in range(MOST_PASSES - 1):
+            started = time.monotonic()
+            self._connection.execute(_CHECKPOINT).fetchone()
+            if time.monotonic() - started < SHORT_PASS_SECONDS:
+                break
+        return True
 
 
 def empty_log(writer: sqlite3.Connection) -> bool:
