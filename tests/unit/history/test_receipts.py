@@ -17,7 +17,12 @@ from talkwire.history.receipts import (
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = public_hex(KEY)
-RECEIPT = {"format": "talkwire-erasure-receipt/1", "requestId": 7, "files": [{"sha256": "ab" * 32}], "who": "Zoë"}
+RECEIPT = {
+    "format": "talkwire-erasure-receipt/1",
+    "requestId": 7,
+    "files": [{"sha256": "ab" * 32}],
+    "who": "Zoë",
+}
 DOCUMENT = signed(RECEIPT, KEY, key_id_of(PUBLIC)).encode()
 
 
@@ -44,7 +49,16 @@ def test_every_flipped_bit_of_every_byte_is_found() -> None:
 
 def test_a_receipt_cut_short_or_written_otherwise_is_found() -> None:
     pretty = json.dumps(json.loads(DOCUMENT), indent=1).encode()
-    for broken in (b"", DOCUMENT[:-1], DOCUMENT + b"\n\n", DOCUMENT + b" ", pretty, b"[]", b"null", b'{"receipt":1}'):
+    for broken in (
+        b"",
+        DOCUMENT[:-1],
+        DOCUMENT + b"\n\n",
+        DOCUMENT + b" ",
+        pretty,
+        b"[]",
+        b"null",
+        b'{"receipt":1}',
+    ):
         with pytest.raises(ReceiptBroken):
             verify(broken)
 

@@ -1,0 +1,3 @@
+from erasure_rooms import forgetting
+
+__all__ = ["forgetting"]

@@ -1,0 +1,229 @@
+"""Somebody is forgotten: what goes, what stays, in which order, and after how many falls."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from erasure_rooms import Forgetting, forgetting_in
+from routing_rooms import ACCOUNT, consumer
+from talkwire.audit.model import Act
+from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState
+from talkwire.history.receipts import keys_in, verify
+from talkwire.kernel.clock import MovableClock
+from talkwire.kernel.errors import NotFound
+from talkwire.vault.errors import KeyDestroyed
+
+
+async def state_of(rooms: Forgetting, request_id: int) -> RequestState:
+    return (await rooms.erasures.get(ACCOUNT, request_id)).state
+
+
+async def test_a_consumer_is_forgotten_and_nobody_else(forgetting: Forgetting) -> None:
+    who, other = consumer().id, consumer().id
+    mine = await forgetting.conversation(who, "my name is Ada", "and my street")
+    theirs = await forgetting.conversation(other, "I am Bob")
+    picture = await forgetting.shelf.put(who, who, [mine.conversation_id])
+    staged = await forgetting.shelf.put(who, who)
+    kept = await forgetting.shelf.put(other, other, [theirs.conversation_id])
+    request_id = await forgetting.run(consumer=[who])
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert await forgetting.texts(mine.conversation_id) == [MASK, MASK]
+    assert await forgetting.texts(theirs.conversation_id) == ["I am Bob"]
+    assert not await forgetting.opens(picture)
+    assert not await forgetting.opens(staged)
+    assert await forgetting.opens(kept)
+    rows = await forgetting.database.read(
+        "SELECT metadata, client_properties FROM events WHERE conversation_id = $1", mine.conversation_id
+    )
+    assert {tuple(row) for row in rows} == {(None, None)}
+    record = await forgetting.brand.now(mine.conversation_id)
+    assert (record.note, record.topic, record.context) == (MASK, MASK, {})
+    keys = await forgetting.database.read("SELECT key FROM idempotency_keys")
+    assert [row["key"] for row in keys] == ["I am Bob"]
+
+
+async def test_a_conversation_is_forgotten_and_its_consumer_stays(forgetting: Forgetting) -> None:
+    who = consumer().id
+    first = await forgetting.conversation(who, "one")
+    second = await forgetting.conversation(who, "two")
+    gone = await forgetting.shelf.put(who, who, [first.conversation_id, second.conversation_id])
+    stays = await forgetting.shelf.put(who, who, [second.conversation_id])
+    await forgetting.run(conversation=[first.conversation_id])
+    assert await forgetting.texts(first.conversation_id) == [MASK]
+    assert await forgetting.texts(second.conversation_id) == ["two"]
+    assert not await forgetting.opens(gone)
+    assert await forgetting.opens(stays)
+
+
+async def test_an_engagement_takes_all_its_conversations(forgetting: Forgetting) -> None:
+    inside = [await forgetting.conversation("", "x", engagement="50%_off") for _ in range(2)]
+    outside = await forgetting.conversation("", "x", engagement="50 off")
+    await forgetting.run(engagement=["50%_off"])
+    assert [await forgetting.texts(one.conversation_id) for one in inside] == [[MASK], [MASK]]
+    assert await forgetting.texts(outside.conversation_id) == ["x"]
+
+
+async def test_a_logo_shown_to_many_stays_and_a_letter_to_one_goes(forgetting: Forgetting) -> None:
+    who, other = consumer().id, consumer().id
+    mine, theirs = await forgetting.conversation(who, "a"), await forgetting.conversation(other, "b")
+    logo = await forgetting.shelf.put(
+        "bot", other, [mine.conversation_id, theirs.conversation_id], is_brands=True
+    )
+    letter = await forgetting.shelf.put("bot", who, [mine.conversation_id], is_brands=True)
+    request_id = await forgetting.run(consumer=[who])
+    assert await forgetting.opens(logo)
+    assert not await forgetting.opens(letter)
+    assert await forgetting.shelf.list_of_conversations(ACCOUNT, [mine.conversation_id]) == []
+    receipt = json.loads((await forgetting.erasures.get_receipt(ACCOUNT, request_id)).receipt)["receipt"]
+    assert [one["id"] for one in receipt["erased"]["filesNoLongerShown"]] == [logo]
+
+
+async def test_an_upload_that_others_showed_again_goes_everywhere(forgetting: Forgetting) -> None:
+    who, other = consumer().id, consumer().id
+    mine, theirs = await forgetting.conversation(who, "a"), await forgetting.conversation(other, "b")
+    picture = await forgetting.shelf.put(who, who, [mine.conversation_id, theirs.conversation_id])
+    await forgetting.run(conversation=[mine.conversation_id])
+    assert not await forgetting.opens(picture)
+    assert await forgetting.shelf.list_of_conversations(ACCOUNT, [theirs.conversation_id]) == []
+
+
+async def test_an_open_conversation_waits_and_then_goes(forgetting: Forgetting) -> None:
+    who = consumer().id
+    closed = await forgetting.conversation(who, "old")
+    still_open = await forgetting.conversation(who, "new", closed=False)
+    shown = await forgetting.shelf.put(who, who, [closed.conversation_id, still_open.conversation_id])
+    request_id = await forgetting.run(consumer=[who])
+    assert await forgetting.texts(closed.conversation_id) == [MASK]
+    assert await forgetting.texts(still_open.conversation_id) == ["new"]
+    assert await forgetting.opens(shown)
+    request = await forgetting.erasures.get(ACCOUNT, request_id)
+    assert (request.state, request.left_open) == (RequestState.IN_PROGRESS, 1)
+    await forgetting.close(still_open.conversation_id)
+    await forgetting.runs.carry_out_due()  # not its turn yet
+    assert await state_of(forgetting, request_id) is RequestState.IN_PROGRESS
+    forgetting.clock.advance(seconds=601)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert await forgetting.texts(still_open.conversation_id) == [MASK]
+    assert not await forgetting.opens(shown)
+
+
+async def test_what_stays_open_past_the_deadline_is_an_alarm(forgetting: Forgetting) -> None:
+    still_open = await forgetting.conversation("", "new", closed=False)
+    await forgetting.run(conversation=[still_open.conversation_id])
+    assert forgetting.runs.overdue == 0
+    forgetting.clock.advance(days=20, seconds=1)
+    await forgetting.runs.carry_out_due()
+    assert forgetting.runs.overdue == 1
+
+
+async def test_nothing_happens_before_the_time_to_cancel_is_over(tmp_path: Path) -> None:
+    clock = MovableClock()
+    async with forgetting_in(tmp_path, clock) as rooms:
+        rooms.erasures._times = ErasureTimes(60, 20)
+        one = await rooms.conversation("", "x")
+        request_id = await rooms.run(conversation=[one.conversation_id])
+        cancelled_id = await rooms.run(conversation=[one.conversation_id])
+        await rooms.erasures.cancel(ACCOUNT, cancelled_id, "admin")
+        assert await rooms.texts(one.conversation_id) == ["x"]
+        clock.advance(seconds=60)
+        await rooms.runs.carry_out_due()
+        assert await rooms.texts(one.conversation_id) == [MASK]
+        assert await state_of(rooms, request_id) is RequestState.DONE
+        assert await state_of(rooms, cancelled_id) is RequestState.CANCELED
+
+
+async def test_the_receipt_verifies_and_says_what_went(forgetting: Forgetting) -> None:
+    who = consumer().id
+    mine = await forgetting.conversation(who, "a", "b")
+    picture = await forgetting.shelf.put(who, who, [mine.conversation_id])
+    request_id = await forgetting.run(consumer=[who])
+    document = (await forgetting.erasures.get_receipt(ACCOUNT, request_id)).receipt
+    published = json.dumps(await forgetting.receipt_keys.published(ACCOUNT)).encode()
+    verified = verify(document.encode(), keys_in(published))
+    assert verified.is_known_key
+    assert verified.receipt["counts"] == {
+        "consumers": 1, "files": 1, "conversations": 1, "events": 2, "bytes": 10,
+    }  # fmt: skip
+    (line,) = verified.receipt["erased"]["files"]
+    assert (line["id"], line["bytes"], line["sha256"]) == (picture, 10, "ab")
+    with pytest.raises(KeyDestroyed):
+        await forgetting.vault.file_key(ACCOUNT, line["keyId"])
+    assert [entry.act for entry in forgetting.trail.entries] == [Act.ERASURE_REQUESTED, Act.ERASED]
+    with pytest.raises(NotFound):
+        await forgetting.erasures.get_receipt(ACCOUNT, request_id + 1)
+
+
+@pytest.mark.parametrize("step", ["keys", "objects", "rows"])
+async def test_whoever_dies_on_the_way_goes_on_where_it_was(tmp_path: Path, step: str) -> None:
+    clock = MovableClock()
+    who = consumer().id
+    async with forgetting_in(tmp_path, clock) as rooms:
+        mine = await rooms.conversation(who, "a")
+        paths = [await rooms.shelf.put(who, who, [mine.conversation_id]) for _ in range(3)]
+        rooms.shelf.dies_before = step
+        request_id = await rooms.run(consumer=[who])
+        assert await state_of(rooms, request_id) is RequestState.IN_PROGRESS
+        with pytest.raises(NotFound):
+            await rooms.erasures.get_receipt(ACCOUNT, request_id)
+    async with forgetting_in(tmp_path, clock) as rooms:
+        assert await rooms.runs.replay() == 1
+        await rooms.runs.carry_out_due()
+        assert await state_of(rooms, request_id) is RequestState.DONE
+        assert await rooms.texts(mine.conversation_id) == [MASK]
+        assert not list(rooms.shelf.folder.iterdir())
+        receipt = json.loads((await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt)["receipt"]
+        assert sorted(one["id"] for one in receipt["erased"]["files"]) == sorted(paths)
+        assert {one["sha256"] for one in receipt["erased"]["files"]} == {"ab"}
+        assert await rooms.runs.replay() == 0
+
+
+async def test_who_takes_up_a_broken_run_of_another_waits_its_turn(forgetting: Forgetting) -> None:
+    who = consumer().id
+    await forgetting.shelf.put(who, who)
+    forgetting.shelf.dies_before = "rows"
+    request_id = await forgetting.run(consumer=[who])
+    forgetting.shelf.dies_before = ""
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.IN_PROGRESS
+    forgetting.clock.advance(seconds=60)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+
+
+async def test_older_data_with_todays_keys_forgets_again_before_it_opens(tmp_path: Path) -> None:
+    import shutil
+
+    clock = MovableClock()
+    who = consumer().id
+    async with forgetting_in(tmp_path, clock) as rooms:
+        mine = await rooms.conversation(who, "my name is Ada")
+        still_open = await rooms.conversation(who, "closed later", closed=False)
+        picture = await rooms.shelf.put(who, who, [mine.conversation_id])
+    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
+    async with forgetting_in(tmp_path, clock) as rooms:
+        await rooms.close(still_open.conversation_id)
+        request_id = await rooms.run(consumer=[who])
+        receipt = (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt
+    shutil.rmtree(tmp_path / "data")
+    (tmp_path / "yesterday").rename(tmp_path / "data")
+    async with forgetting_in(tmp_path, clock) as rooms:
+        assert await rooms.texts(mine.conversation_id) == ["my name is Ada"]
+        with pytest.raises(KeyDestroyed):
+            await rooms.opens(picture)
+        assert await rooms.runs.replay() == 2
+        assert await rooms.texts(mine.conversation_id) == [MASK]
+        assert await rooms.texts(still_open.conversation_id) == [MASK]
+        assert not await rooms.opens(picture)
+        assert not list(rooms.shelf.folder.iterdir())
+        assert await state_of(rooms, request_id) is RequestState.DONE
+        assert (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt == receipt
+        assert await rooms.runs.replay() == 0
+
+
+async def test_unknown_ids_leave_a_receipt_of_nothing(forgetting: Forgetting) -> None:
+    request_id = await forgetting.run(consumer=["nobody"])
+    receipt = json.loads((await forgetting.erasures.get_receipt(ACCOUNT, request_id)).receipt)["receipt"]
+    assert receipt["counts"]["conversations"] == 0
+    assert receipt["ids"] == ["nobody"]
