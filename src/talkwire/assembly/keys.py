@@ -1,12 +1,11 @@
 """The key store, the vault and the audit trail, put together: everything personal rests on them."""
 
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from talkwire.assembly.foundation import Foundation
 from talkwire.audit.anchors import Anchors
 from talkwire.audit.service import Trail
+from talkwire.backends.database.port import Database
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
@@ -38,25 +37,13 @@ async def open_key_store(settings: Settings) -> KeyStore:
     return await SqliteKeyStore.open(folder)
 
 
-@contextlib.asynccontextmanager
-async def opened_vault(settings: Settings, clock: Clock) -> AsyncIterator[Vault]:
-    """The vault alone, for a command at the desk. Raises MasterKeyWrong, SchemaTooNew, Unavailable."""
+async def open_keys(settings: Settings, database: Database, clock: Clock) -> KeyRooms:
+    """Raises MasterKeyWrong, SchemaTooNew, DatabaseInUse, Unavailable."""
     key_store = await open_key_store(settings)
     try:
         await key_store.migrate()
-        yield await Vault.open(key_store, MasterFile(settings.storage.keys_path), clock)
-    finally:
-        await key_store.close()
-
-
-async def open_keys(base: Foundation) -> KeyRooms:
-    """Raises MasterKeyWrong, SchemaTooNew, Unavailable."""
-    key_store = await open_key_store(base.settings)
-    try:
-        await key_store.migrate()
-        vault = await Vault.open(key_store, MasterFile(base.settings.storage.keys_path), base.clock)
-        trail = Trail(base.database, base.clock, vault)
-        return KeyRooms(key_store, vault, trail, Anchors(base.database, key_store, base.clock))
+        vault = await Vault.open(key_store, MasterFile(settings.storage.keys_path), clock)
+        return KeyRooms(key_store, vault, Trail(database, clock, vault), Anchors(database, key_store, clock))
     except BaseException:
         await key_store.close()
         raise

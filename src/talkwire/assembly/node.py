@@ -100,7 +100,7 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
 
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
-    keys = await open_keys(base)
+    keys = await open_keys(settings, database, clock)
     identity = identity_rooms(base, keys.trail)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
     survey_app = survey_app_of(identity.accounts)

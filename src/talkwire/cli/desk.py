@@ -1,14 +1,17 @@
 """Where admin commands work: the rooms on the data folder's own database, and answers for people or programs."""
 
 import asyncio
+import getpass
 import json
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from talkwire.accounts.service import Accounts
+from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.backends.database.port import Database, DatabaseInUse, SchemaTooNew
 from talkwire.cli.configuration import BadSettings, load
 from talkwire.cli.failures import BadRequest, CannotStart
@@ -31,7 +34,10 @@ from talkwire.messaging.automatic import AutomaticMessages
 from talkwire.routing.skill_rules import SkillRules
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
-from talkwire.vault.service import Vault
+from talkwire.vault.errors import MasterKeyWrong
+
+if TYPE_CHECKING:
+    from talkwire.assembly.keys import KeyRooms
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,6 +68,7 @@ def options(command: F) -> F:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="For programs."),
         click.option("--config", metavar="FILE", help="Settings in TOML."),
+        click.option("--keys", "keys_folder", metavar="DIR", help="Keys folder [beside the data folder]."),
         click.option("--data", "data_folder", metavar="DIR", help="Data folder [data]."),
     ):
         command = option(command)
@@ -78,13 +85,17 @@ def account_option(command: F) -> F:
 def run(flags: dict[str, Any], work: Work) -> None:
     """Do the work on the database and print what it gives. Raises BadRequest, CannotStart."""
     try:
-        settings = load(flags.get("config"), flags={"data_folder": flags.get("data_folder")})
+        settings = load_settings(flags)
     except BadSettings as error:
         raise BadRequest(str(error)) from error
+    ORIGIN.set("cli")
+    ACTOR.set(f"operator {_user()}")
     try:
         result = asyncio.run(_work(settings, work))
     except DatabaseInUse as error:
         raise CannotStart(_in_use(settings)) from error
+    except MasterKeyWrong as error:
+        raise CannotStart(str(error)) from error
     except SchemaTooNew as error:
         raise CannotStart(f"the data was written by a newer version of talkwire: {error}") from error
     except Unavailable as error:
@@ -92,6 +103,20 @@ def run(flags: dict[str, Any], work: Work) -> None:
     except TalkwireError as error:
         raise BadRequest(str(error)) from error
     show(result, as_json=bool(flags.get("as_json")))
+
+
+def _user() -> str:
+    """Whoever runs the command, by name if the system knows one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def load_settings(flags: dict[str, Any]) -> Settings:
+    """The settings that a command's flags name. Raises BadSettings."""
+    folders = {name: flags.get(name) for name in ("data_folder", "keys_folder")}
+    return load(flags.get("config"), flags=folders)
 
 
 async def account_of(desk: Desk, account: str) -> AccountId:
@@ -150,7 +175,7 @@ def _in_use(settings: Settings) -> str:
 
 async def _work(settings: Settings, work: Work) -> Any:
     from talkwire.assembly.foundation import open_database  # noqa: PLC0415 -- the help should come fast
-    from talkwire.assembly.keys import opened_vault  # noqa: PLC0415
+    from talkwire.assembly.keys import open_keys  # noqa: PLC0415
 
     if not settings.storage.database_url:
         prepare_folder(settings.storage.data_path)
@@ -158,12 +183,15 @@ async def _work(settings: Settings, work: Work) -> Any:
     passwords, clock = Passwords(), SystemClock()
     try:
         await database.migrate()
-        async with opened_vault(settings, clock) as vault:
-            desk = _desk(database, passwords, vault, clock, settings)
+        keys = await open_keys(settings, database, clock)
+        try:
+            desk = _desk(database, passwords, keys, clock, settings)
             try:
                 return await work(desk)
             finally:
                 desk.signing_keys.close()
+        finally:
+            await keys.close()
     except Unauthenticated as error:  # an unknown account
         raise BadRequest(str(error)) from error
     finally:
@@ -171,21 +199,24 @@ async def _work(settings: Settings, work: Work) -> Any:
         await database.close()
 
 
-def _desk(database: Database, passwords: Passwords, vault: Vault, clock: Clock, settings: Settings) -> Desk:
-    agents = Agents(database, clock, passwords)
+def _desk(
+    database: Database, passwords: Passwords, keys: "KeyRooms", clock: Clock, settings: Settings
+) -> Desk:
+    acts = keys.trail
+    agents = Agents(database, clock, passwords, acts)
     return Desk(
-        accounts=Accounts(database, clock),
+        accounts=Accounts(database, clock, acts),
         agents=agents,
-        skills=Skills(database, clock),
-        skill_rules=SkillRules(database, clock, ConsumerProfiles(database, clock, max_bytes=0)),
+        skills=Skills(database, clock, acts),
+        skill_rules=SkillRules(database, clock, ConsumerProfiles(database, clock, max_bytes=0), acts),
         automatic_messages=AutomaticMessages(database, clock),
-        api_keys=ApiKeys(database, clock, agents),
-        brand_keys=BrandKeys(database, clock),
-        signing_keys=SigningKeys(database, clock),
+        api_keys=ApiKeys(database, clock, agents, acts),
+        brand_keys=BrandKeys(database, clock, acts),
+        signing_keys=SigningKeys(database, clock, acts=acts),
         erasures=Erasures(database, clock, _erasure_times(settings)),
         receipt_keys=ReceiptKeys(database, clock),
         deliveries=Deliveries(database, clock),
-        apps=Apps(database, clock, vault, allow_plain_loopback=settings.process.demo),
+        apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),
     )
 
 
