@@ -150,7 +150,7 @@ class Forgetting:
     vault: Vault
     folder: Path
     clock: MovableClock
-    times: ErasureTimes = ErasureTimes(0, 20)
+    times: ErasureTimes = field(default_factory=lambda: ErasureTimes(0, 20))
 
     def __post_init__(self) -> None:
         self.brand = Brand(self.database, self.clock)
@@ -225,7 +225,7 @@ class Forgetting:
         if not rows:
             return False
         secret = await self.vault.file_key(ACCOUNT, rows[0]["key_id"])
-        return (self.shelf.folder / rows[0]["object_key"]).read_bytes() == secret
+        return bool((self.shelf.folder / rows[0]["object_key"]).read_bytes() == secret)
 
 
 @contextlib.asynccontextmanager
