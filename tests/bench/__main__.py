@@ -17,11 +17,13 @@ from bench.context import Bench
 from bench.ejabberd import NotInstalled
 from bench.figures import (
     against_ejabberd,
+    connector_sends,
     crowd,
     exchange,
     generator,
     latency,
     publish,
+    sanitation,
     start,
     transfer,
     upload_urls,
@@ -37,6 +39,8 @@ FIGURES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "upload-urls": upload_urls.measure,
     "transfer": transfer.measure,
     "exchange": exchange.measure,
+    "sanitation": sanitation.measure,
+    "connector": connector_sends.measure,
     "crowd": crowd.measure,
     "ejabberd": against_ejabberd.measure,
 }

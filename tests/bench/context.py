@@ -24,9 +24,9 @@ class Bench:
     """A folder for profiles of some figures; being looked at costs the server some of its speed."""
 
     @asynccontextmanager
-    async def talkwire(self, name: str) -> AsyncIterator[Talkwire]:
-        """A fresh node, stopped afterwards."""
-        server = Talkwire(self.fresh_folder(name))
+    async def talkwire(self, name: str, **settings: str) -> AsyncIterator[Talkwire]:
+        """A fresh node, stopped afterwards. `settings` as environment variables."""
+        server = Talkwire(self.fresh_folder(name), **settings)
         try:
             await server.start()
             yield server

@@ -48,6 +48,9 @@ TARGETS = {
     "upload-URL answers": Target(10_000, 15_000),
     "file exchange": Target(500, 900),
     "PUT of 3 MB files": Target(400, 600),
+    "file exchange with rebuilding ÷ bare pyvips": Target(0.8, 0.9),
+    "12 megapixels to 800 pixels ÷ bare pyvips": Target(0.8, 0.8),
+    "sends over the Connector API": Target(8_000, 8_000),
     "start to first answer": Target(2, 1, less_is_better=True),
     "reconnect storm": Target(30, 15, less_is_better=True),
 }

@@ -21,6 +21,7 @@ SETTINGS = {
     "TALKWIRE_REQUESTS_PER_SECOND": "1000000",
     "TALKWIRE_REQUESTS_BURST": "1000000",
     "TALKWIRE_SIGN_UPS_PER_MINUTE": "1000000",
+    "TALKWIRE_SIGN_UPS_PER_SECOND": "1000000",
     "TALKWIRE_CONSUMER_SLOTS": "1000000",
 }
 """What we set otherwise than an operator would: the limits that keep one address or one client from doing just what a
@@ -30,8 +31,9 @@ load generator does. The checks themselves are not switched off."""
 class Talkwire:
     """One node. `names` are the variables of its `demo.env`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
+        self._settings = {**SETTINGS, **settings}
         self.names: dict[str, str] = {}
         self.address = ("127.0.0.1", free_port())
         self._tls_port = free_port()
@@ -55,7 +57,7 @@ class Talkwire:
         ports = ["--port", str(self._tls_port), "--http-port", str(self.address[1])]
         data = ["--data", str(self.folder / "data"), "--keys", str(self.folder / "keys")]
         command = [sys.executable, "-m", "talkwire", "serve", "--demo", *data, *ports]
-        environment = {**SETTINGS, "PYTHONPATH": os.pathsep.join([str(SOURCES)])}
+        environment = {**self._settings, "PYTHONPATH": os.pathsep.join([str(SOURCES)])}
         self._process = Process(command, self.folder / "server.log", environment)
         await wait_for_port(self._process, self.address[1])
         seconds = await self._first_answer()
