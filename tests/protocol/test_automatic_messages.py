@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from protocol.connector import PROFILE, install
 from protocol.stage import WAIT_SECONDS, Cast, Json, Socket, Stage, new_cast, say, staged
 from talkwire.messaging.automatic_rules import AutomaticMessage, Trigger
 from talkwire.messaging.controller import controller_of
@@ -159,3 +160,27 @@ async def test_a_consumer_who_never_speaks_is_given_up(cast: Cast) -> None:
     cast.stage.clock.advance(100)
     await controller.settle_missed()
     await settled(cast)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_connector_asks_by_the_header_on_the_opening_and_on_the_send(cast: Cast) -> None:
+    connector = await install(cast)
+    header = ASKS["Client-Properties"]
+
+    async def answers(on_opening: str | None, on_send: str | None) -> int:
+        opened = await connector.post([PROFILE, connector.opening()], path="", Client_Properties=on_opening)
+        talk = opened.body[1]["body"]["conversationId"]
+        assert (await connector.say(talk, Client_Properties=on_send)).status == 200
+        await settled(cast)
+        rows = await cast.stage.node.database.read(
+            "SELECT COUNT(*) AS n FROM events WHERE account_id = $1 AND conversation_id = $2 "
+            "AND originator_role = 'CONTROLLER'",
+            cast.account,
+            talk,
+        )
+        return int(rows[0]["n"])
+
+    assert await answers(header, header) == 2
+    assert await answers(header, None) == 0
+    assert await answers(None, header) == 0
+    assert await answers("[object Object]", header) == 0

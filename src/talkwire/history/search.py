@@ -1,5 +1,6 @@
 """Use cases of the past: conversations searched by their metadata, shown whole. Source: docs/protocol.md 9.10."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -161,13 +162,18 @@ class History:
     ) -> Found:
         now_ms, account_id = self._clock.now_ms(), who.account_id
         ids = await store.page(self._database, account_id, query, now_ms)
+        total, pasts = await asyncio.gather(
+            self._total(account_id, query, now_ms, len(ids)),
+            self._pasts(account_id, ids, wanted, limits, with_previews=with_previews),
+        )
+        return Found(total, pasts, await self._names(account_id, pasts))
+
+    async def _total(self, account_id: AccountId, query: Query, now_ms: int, found: int) -> int:
+        """How many there are in all; a page that is not full has the last of them."""
         page = query.page
-        if len(ids) < page.limit and (ids or not page.offset):
-            count = page.offset + len(ids)
-        else:
-            count = await store.count(self._database, account_id, query, now_ms)
-        pasts = await self._pasts(account_id, ids, wanted, limits, with_previews=with_previews)
-        return Found(count, pasts, await self._names(account_id, pasts))
+        if found < page.limit and (found or not page.offset):
+            return page.offset + found
+        return await store.count(self._database, account_id, query, now_ms)
 
     async def _pasts(
         self,

@@ -90,10 +90,12 @@ async def page(database: Database, account_id: AccountId, query: Query, now_ms: 
     """Ids of one page, in its order."""
     where = _where(account_id, query, now_ms)
     order = "DESC" if query.page.newest_first else "ASC"
+    # few rows: better sorted than found by walking the account in this order
+    moment = "c.created_at + 0" if query.consumer_id or query.conversation_ids else "c.created_at"
     number = len(where.args)
     rows = await database.read(
         f"SELECT c.conversation_id FROM conversations c WHERE {where} "
-        f"ORDER BY c.created_at {order}, c.conversation_id {order} LIMIT ${number + 1} OFFSET ${number + 2}",
+        f"ORDER BY {moment} {order}, c.conversation_id {order} LIMIT ${number + 1} OFFSET ${number + 2}",
         *where.args,
         query.page.limit,
         query.page.offset,
