@@ -99,6 +99,30 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database_connections: Annotated[
         int, Meta(ge=2, le=1000, description="Connections to PostgreSQL, at most.")
     ] = 10
+    keys_url: Annotated[
+        str,
+        Meta(
+            description="`postgresql://…` of a database for wrapped keys, another than `database_url` and never "
+            "backed up with it. Needs `master_key`. Empty: SQLite in the keys folder.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    master_key: Annotated[
+        str,
+        Meta(
+            description="The key above all keys, 64 hex digits, the same on all nodes. Empty: `master.key` in the "
+            "keys folder, made on first start. Without it every file is lost.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    master_key_former: Annotated[
+        str,
+        Meta(
+            description="While the master key is changed: the one before, until `talkwire keys rotate-master` "
+            "was run.",
+            extra={"secret": True},
+        ),
+    ] = ""
 
     @property
     def data_path(self) -> Path:

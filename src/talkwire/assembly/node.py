@@ -126,6 +126,7 @@ async def _assemble(base: Foundation) -> Node:
         *jobs_of(base, identity),
         *services.controller.jobs(),
         *audit_jobs(keys.anchors),
+        *keys.rotations.jobs(),
         *watch_scanner(files.scanner, base.metrics),
     ]
     worker = Worker(jobs, base.metrics.job_ran)

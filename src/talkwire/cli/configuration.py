@@ -12,7 +12,9 @@ from typing import Any, get_args
 import msgspec
 
 from talkwire.ops.proxies import parse_networks
-from talkwire.settings import Settings
+from talkwire.settings import Settings, Storage
+from talkwire.vault.errors import MasterKeyWrong
+from talkwire.vault.masters import parse_master
 
 PREFIX = "TALKWIRE_"
 NOT_OURS = ("TALKWIRE_TEST_", "TALKWIRE_FAULT_", "TALKWIRE_BENCH_")  # told to test suites, not to servers
@@ -174,6 +176,28 @@ def _check(settings: Settings) -> None:
         raise BadSettings("storage.keys_folder lies inside the data folder: a backup would hold the keys")
     if storage.database_url and not storage.database_url.startswith(("postgresql://", "postgres://")):
         raise BadSettings("storage.database_url: expected postgresql://…")
+    _check_keys(storage)
+
+
+def _check_keys(storage: Storage) -> None:
+    for name in ("master_key", "master_key_former"):
+        try:
+            if text := getattr(storage, name):
+                parse_master(text)
+        except MasterKeyWrong as error:
+            raise BadSettings(f"storage.{name}: {error}") from error
+    if storage.master_key_former and not storage.master_key:
+        raise BadSettings("storage.master_key_former is nothing without storage.master_key")
+    if not storage.keys_url:
+        return
+    if not storage.keys_url.startswith(("postgresql://", "postgres://")):
+        raise BadSettings("storage.keys_url: expected postgresql://…")
+    if storage.keys_url == storage.database_url:
+        raise BadSettings(
+            "storage.keys_url is storage.database_url: a backup of the data would hold the keys"
+        )
+    if not storage.master_key:
+        raise BadSettings("storage.keys_url needs storage.master_key: every node must have the same")
 
 
 def _hint(name: str, known: Mapping[str, Any] | set[str]) -> str:

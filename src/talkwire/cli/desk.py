@@ -35,6 +35,8 @@ from talkwire.routing.skill_rules import SkillRules
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 from talkwire.vault.errors import MasterKeyWrong
+from talkwire.vault.requests import Told
+from talkwire.vault.service import Vault
 
 if TYPE_CHECKING:
     from talkwire.assembly.keys import KeyRooms
@@ -58,6 +60,8 @@ class Desk:
     receipt_keys: ReceiptKeys
     deliveries: Deliveries
     apps: Apps
+    vault: Vault
+    rotated: Told
 
 
 Work = Callable[[Desk], Awaitable[Any]]
@@ -82,8 +86,13 @@ def account_option(command: F) -> F:
     )
 
 
-def run(flags: dict[str, Any], work: Work) -> None:
-    """Do the work on the database and print what it gives. Raises BadRequest, CannotStart."""
+def run(
+    flags: dict[str, Any], work: Work, when_in_use: Callable[[Settings], dict[str, Any]] | None = None
+) -> None:
+    """Do the work on the database and print what it gives; `when_in_use` is what to do when a server runs.
+
+    Raises BadRequest, CannotStart.
+    """
     try:
         settings = load_settings(flags)
     except BadSettings as error:
@@ -93,7 +102,9 @@ def run(flags: dict[str, Any], work: Work) -> None:
     try:
         result = asyncio.run(_work(settings, work))
     except DatabaseInUse as error:
-        raise CannotStart(_in_use(settings)) from error
+        if when_in_use is None:
+            raise CannotStart(_in_use(settings)) from error
+        result = when_in_use(settings)
     except MasterKeyWrong as error:
         raise CannotStart(str(error)) from error
     except SchemaTooNew as error:
@@ -217,6 +228,8 @@ def _desk(
         receipt_keys=ReceiptKeys(database, clock),
         deliveries=Deliveries(database, clock),
         apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),
+        vault=keys.vault,
+        rotated=keys.rotations.told,
     )
 
 

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from talkwire.cli.failures import BadRequest, CannotStart, reason_of
 from talkwire.settings import Settings
+from talkwire.vault.errors import MasterKeyWrong
+from talkwire.vault.masters import make_private
 
 DEMO_HTTP_PORT = 8080
 BACKLOG = 4096  # a reconnect storm fills the queue faster than one loop turn empties it
@@ -32,7 +34,7 @@ def take_ground(settings: Settings) -> Ground:
     """Make the folders, lock them, open the ports. Raises CannotStart, in words for an operator."""
     settings = with_demo_port(settings)
     prepare_folder(settings.storage.data_path)
-    prepare_folder(settings.storage.keys_path)
+    prepare_keys_folder(settings.storage.keys_path)
     lock = take_lock(settings.storage.data_path)
     listen = settings.listen
     tls_sockets = open_port(listen.host, listen.port, "--port")
@@ -66,6 +68,19 @@ def prepare_folder(path: Path) -> None:
         raise CannotStart(f"{path} is not a folder") from error
     except OSError as error:
         raise CannotStart(f"{path} is not writable: {reason_of(error)}") from error
+
+
+def prepare_keys_folder(path: Path) -> None:
+    """Have a private folder for keys; one whose keys others could read is refused, not mended in silence."""
+    try:
+        make_private(path)
+    except MasterKeyWrong as error:
+        raise CannotStart(str(error)) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CannotStart(f"{path} is not a folder") from error
+    except OSError as error:
+        raise CannotStart(f"{path} is not writable: {reason_of(error)}") from error
+    prepare_folder(path)
 
 
 def take_lock(data: Path) -> IO[bytes]:

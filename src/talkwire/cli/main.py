@@ -8,6 +8,7 @@ import click
 COMMANDS = (
     "serve",
     "doctor",
+    "audit",
     "account",
     "user",
     "skill",
@@ -19,6 +20,7 @@ COMMANDS = (
     "webhooks",
     "erasure",
     "receipts",
+    "keys",
     "backup",
     "restore",
 )

@@ -29,6 +29,7 @@ from talkwire.ops.tuning import settle_memory
 from talkwire.ops.worker import Worker
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
+from talkwire.vault.errors import MasterKeyWrong
 
 log = structlog.get_logger()
 
@@ -91,6 +92,8 @@ async def _assemble(settings: Settings, assemble: Assemble) -> Node:
         ) from error
     except (DatabaseInUse, Unavailable) as error:
         raise CannotStart(f"the database cannot be opened: {error}") from error
+    except MasterKeyWrong as error:
+        raise CannotStart(str(error)) from error
 
 
 def _tls(settings: Settings) -> Tls:

@@ -129,6 +129,18 @@ def check_private(path: Path) -> None:
         raise MasterKeyWrong(f"{path} can be read by others (mode {mode:o}): chmod {wanted} {path}")
 
 
+def make_private(folder: Path) -> None:
+    """Have a keys folder of our own: a new or empty one becomes 0700; one in use that was opened up is refused.
+
+    Raises MasterKeyWrong, OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        check_private(folder)
+    else:
+        folder.chmod(0o700)
+
+
 def _read(path: Path) -> bytes | None:
     if not path.exists():
         return None

@@ -169,6 +169,10 @@ class Vault:
         """
         return await self._rotation.master()
 
+    async def list_accounts(self) -> list[str]:
+        """Accounts that have a key."""
+        return await sql.list_accounts(self._store)
+
     async def counts(self) -> Counts:
         """What lies in the key store, for an operator."""
         accounts, consumers, files = await sql.count(self._store)

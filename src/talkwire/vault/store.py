@@ -104,6 +104,12 @@ async def list_unfinished(store: KeyStore) -> list[str]:
     return [row["account_id"] for row in rows]
 
 
+async def list_accounts(store: KeyStore) -> list[str]:
+    """Accounts that have a key."""
+    rows = await store.read("SELECT DISTINCT account_id FROM account_keys WHERE live = 1 ORDER BY account_id")
+    return [row["account_id"] for row in rows]
+
+
 async def count(store: KeyStore) -> tuple[int, int, int]:
     """Accounts, consumers and files with a key."""
     (row,) = await store.read(

@@ -13,7 +13,7 @@ from typing import IO
 from talkwire.backends.database.migrations import bring_forward, list_migrations
 from talkwire.backends.database.port import Row, T, Transaction, Unit
 from talkwire.backends.database.queue import Entry, WriteQueue
-from talkwire.backends.database.sqlite_checkpoint import Checkpointer
+from talkwire.backends.database.sqlite_checkpoint import Checkpointer, answer, empty_log
 from talkwire.backends.database.sqlite_connection import (
     connect,
     hits_everyone,
@@ -22,11 +22,14 @@ from talkwire.backends.database.sqlite_connection import (
     rewrite,
 )
 from talkwire.backends.database.sqlite_writer import SqliteWriter
+from talkwire.backends.keystore.sqlite_compacting import compact
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.errors import Unavailable
 
 FILE_NAME = "keys.db"
 READERS = 2
+SHRED_SECONDS = 10.0
+SHRED_PAUSE_SECONDS = 0.05
 WORDS = {"{identity}": "INTEGER PRIMARY KEY AUTOINCREMENT", "BYTEA": "BLOB"}
 
 
@@ -58,6 +61,7 @@ class SqliteKeyStore:
         lock = lock_file(path)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's other files take over its mode
+            await asyncio.to_thread(compact, path)
             return cls(path, lock)
         except sqlite3.Error as error:
             lock.close()
@@ -71,11 +75,11 @@ class SqliteKeyStore:
 
     async def shred(self, unit: Unit[T]) -> T:
         result = await self._queue.write(unit)
-        emptied: asyncio.Future[bool] = self._loop.create_future()
-        self._shredding.append(emptied)
-        await self._queue.write(_nothing)  # the writer tidies after it
-        if not await emptied:
-            raise Unavailable("The key store is being read; what was destroyed is not gone from its log yet.")
+        until = self._loop.time() + SHRED_SECONDS
+        while not await self._empty_log():
+            if self._loop.time() > until:
+                raise Unavailable("The key store is being read; what was destroyed is in its log yet.")
+            await asyncio.sleep(SHRED_PAUSE_SECONDS)
         return result
 
     async def read(self, sql: str, *args: object) -> Sequence[Row]:
@@ -92,6 +96,12 @@ class SqliteKeyStore:
     async def close(self) -> None:
         await self._queue.close()
         await asyncio.to_thread(self._let_go)
+
+    async def _empty_log(self) -> bool:
+        emptied: asyncio.Future[bool] = self._loop.create_future()
+        self._shredding.append(emptied)
+        await self._queue.write(_nothing)  # the writer tidies after it
+        return await emptied
 
     def _wake(self) -> None:
         self._writer.wake()
@@ -111,8 +121,7 @@ class SqliteKeyStore:
         """Called by the writer between two transactions."""
         waiting, self._shredding = self._shredding, []
         if waiting:
-            emptied = _empty_log(writer)
-            self._loop.call_soon_threadsafe(_answer, waiting, emptied)
+            self._loop.call_soon_threadsafe(answer, waiting, empty_log(writer))
         else:
             self._checkpointer.committed(writer)
 
@@ -131,18 +140,3 @@ class SqliteKeyStore:
 
 async def _nothing(tx: Transaction) -> None:
     """A commit of nothing, which costs no sync."""
-
-
-def _empty_log(writer: sqlite3.Connection) -> bool:
-    """Copy the log into the file and cut it to nothing; False when a reader is in the way for too long."""
-    try:
-        busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.Error:
-        return False
-    return not busy
-
-
-def _answer(waiting: list["asyncio.Future[bool]"], emptied: bool) -> None:  # noqa: FBT001 -- call_soon takes no keywords
-    for future in waiting:
-        if not future.done():
-            future.set_result(emptied)
