@@ -13,7 +13,9 @@ from talkwire.sanitation.model import Limits, Reason
 from talkwire.sanitation.sniff import ImageType
 
 SCANS = 100
-"""Progressive pictures have about ten; each more costs a pass over all pixels."""
+_PASSES = 16
+"""Progressive pictures have about ten scans. Each more costs a pass over all pixels: the larger a picture, the
+fewer it may have."""
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Ends entropy-coded data: neither a stuffed byte, nor a restart, nor padding."""
@@ -54,7 +56,7 @@ def examine_jpeg(data: bytes, limits: Limits) -> Header:
             break
         end = _segment_end(data, at, marker)
         _take(walk, marker, data[at + 2 : end], limits)
-        at = _scan(walk, data, end) if marker == _SOS else end
+        at = _scan(walk, data, end, limits) if marker == _SOS else end
     else:
         raise Rejected(Reason.MALFORMED, "too many segments")
     if walk.size is None or not walk.scans:
@@ -141,12 +143,12 @@ def _samples(width: int, height: int, samplings: bytes) -> int:
     return sum(width * height * h * v for h, v in factors) // (across * down)
 
 
-def _scan(walk: _Walk, data: bytes, start: int) -> int:
+def _scan(walk: _Walk, data: bytes, start: int, limits: Limits) -> int:
     """Keep entropy-coded data; where the marker behind it begins."""
     if walk.size is None:
         raise Rejected(Reason.MALFORMED, "a scan before its frame")
     walk.scans += 1
-    if walk.scans > SCANS:
+    if walk.scans > SCANS or walk.scans * walk.size[0] * walk.size[1] > _PASSES * limits.pixels:
         raise Rejected(Reason.TOO_MANY_FRAMES, "scans")
     found = _NEXT_MARKER.search(data, start)
     if found is None:

@@ -54,9 +54,7 @@ def rebuild_preview(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
     """A preview anew. Raises Rejected."""
     header = examine(data, limits)
     try:
-        pixels = _decode(header, wish.preview_side).copy_memory()
-        for turn in _TURNS.get(header.orientation, ()):
-            pixels = _turned(pixels, turn)
+        pixels = _upright(_decode(header, wish.preview_side).copy_memory(), header)
         preview, preview_type = make_preview(pixels, wish)
     except pyvips.Error as error:
         raise Rejected(_reason_of(str(error)), str(error)) from error
@@ -67,18 +65,18 @@ def rebuild_preview(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
 
 def _rebuild(header: Header, wish: Wish, limits: Limits) -> Rebuilt:
     pixels = _decode(header, wish.long_side)
-    size_bytes = pixels.width * pixels.height * pixels.bands
-    if header.orientation > 1 or size_bytes <= _HELD_BYTES:
+    is_held = header.orientation > 1 or pixels.width * pixels.height * pixels.bands <= _HELD_BYTES
+    if is_held:
         pixels = pixels.copy_memory()
-    for turn in _TURNS.get(header.orientation, ()):
-        pixels = _turned(pixels, turn)
+    pixels = _upright(pixels, header)
     image = _encode(pixels, header.image_type, wish, limits)
+    width, height = pixels.width, pixels.height
     preview, preview_type = b"", ImageType.JPEG
     if wish.want_preview:
-        if size_bytes > _HELD_BYTES:  # what flowed through is gone: our own encoding is read again
-            pixels = _decode(examine(image, limits), wish.preview_side)
+        if not is_held:  # what flowed through is gone: our own encoding is read again
+            pixels = _decode(examine(image, limits), wish.preview_side).copy_memory()
         preview, preview_type = make_preview(pixels, wish)
-    return Rebuilt(image, header.image_type, pixels.width, pixels.height, preview, preview_type)
+    return Rebuilt(image, header.image_type, width, height, preview, preview_type)
 
 
 def _decode(header: Header, long_side: int) -> pyvips.Image:
@@ -126,10 +124,13 @@ def _coloured(pixels: pyvips.Image) -> pyvips.Image:
     return pixels.colourspace("b-w" if is_grey else "srgb")
 
 
-def _turned(pixels: pyvips.Image, turn: str) -> pyvips.Image:
-    if turn.startswith("flip"):
-        return pixels.flip("horizontal" if turn == "fliphor" else "vertical")
-    return pixels.rot(f"d{turn.removeprefix('rot')}")
+def _upright(pixels: pyvips.Image, header: Header) -> pyvips.Image:
+    for turn in _TURNS.get(header.orientation, ()):
+        if turn.startswith("flip"):
+            pixels = pixels.flip("horizontal" if turn == "fliphor" else "vertical")
+        else:
+            pixels = pixels.rot(f"d{turn.removeprefix('rot')}")
+    return pixels
 
 
 def _encode(pixels: pyvips.Image, image_type: ImageType, wish: Wish, limits: Limits) -> bytes:

@@ -15,7 +15,6 @@ from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.model import Limits, Reason
 
 _START_SECONDS = 30.0
-_END_SECONDS = 2.0
 _DYING_SECONDS = 1.0
 _PIPE_BYTES = 4 * 1024 * 1024
 _JOBS = 10_000
@@ -43,6 +42,7 @@ class Worker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process: Process | None = None
+        self._dying: list[Process] = []
         self._jobs = 0
         self._greeted = False
         self._level = "full"
@@ -110,7 +110,7 @@ class Worker:
             raise Rejected(Reason.TOO_COSTLY, f"more than {self._limits.wall_seconds} s") from None
         except (OSError, EOFError, msgspec.MsgspecError) as error:
             raise _verdict(await self._exit_code(), error) from error
-        except asyncio.CancelledError:  # in the middle of a frame: nobody can say what would come next
+        except BaseException:  # cancelled in the middle of a frame: nobody can say what would come next
             self.condemn()
             raise
         if done.worn:
@@ -150,30 +150,34 @@ class Worker:
     def condemn(self) -> None:
         """End the process now; the loop reaps it. The next `ready` starts another."""
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+        self._dying = [old for old in self._dying if old.returncode is None] + [process]
 
-    async def end(self) -> None:
-        """Let the process go and see it gone: the end of its pipe is its end."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(_END_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+    async def close(self) -> None:
+        """End the process, and see that none is left."""
+        self.condemn()
+        for process in self._dying:
             await process.wait()
+            if process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    await process.stdin.wait_closed()
+        await asyncio.sleep(0)  # the other end of its pipe is closed in the next turn
 
 
 _TIME_IS_UP = {-signal.SIGPROF, -signal.SIGXCPU}
+_OUT_OF_MEMORY = {-signal.SIGTRAP, -signal.SIGABRT}  # how GLib and C++ end when there is none
 
 
 def _verdict(exit_code: int, error: Exception) -> Rejected:
     """What the death of a worker says of the file it had."""
     if exit_code in _TIME_IS_UP:
         return Rejected(Reason.TOO_COSTLY, "processor time")
+    if exit_code in _OUT_OF_MEMORY:
+        return Rejected(Reason.TOO_COSTLY, f"memory, says exit code {exit_code}")
     return Rejected(Reason.CRASHED, f"exit code {exit_code}: {error}")
