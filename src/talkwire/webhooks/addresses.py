@@ -6,7 +6,7 @@ the next gains nothing. Source: docs/protocol.md 8.
 
 import socket
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 Address = IPv4Address | IPv6Address
@@ -14,12 +14,20 @@ AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, st
 SocketFactory = Callable[[AddressInfo], socket.socket]
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-_REFUSED_NETWORKS = (
-    IPv6Network("64:ff9b:1::/48"),  # NAT64 of one's own: leads anywhere
-    IPv6Network("::/96"),  # IPv4 in the oldest clothes
-    IPv6Network("5f00::/16"),  # segment routing
+_PUBLIC_V6 = IPv6Network("2000::/3")
+_REFUSED_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+_REFUSED_V4 = tuple(
+    map(
+        IPv4Network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+            *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+            "168.63.129.16/32",  # a cloud provider's own service, at an address that looks public
+        ),
+    )
 )
-_CLOUD_HOSTS = frozenset({IPv4Address("168.63.129.16")})  # a provider's own service at a public address
+"""Written out: what Python calls global differs between its versions."""
 
 
 class AddressRefused(OSError):
@@ -28,18 +36,12 @@ class AddressRefused(OSError):
 
 def is_public(address: Address) -> bool:
     """Whether anybody on the internet may be there, also when IPv4 is wrapped in IPv6."""
-    if isinstance(address, IPv6Address):
-        inner = _wrapped(address)
-        if inner is not None:
-            return is_public(inner)
-        if address.is_site_local or any(address in network for network in _REFUSED_NETWORKS):
-            return False
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not address.is_reserved
-        and address not in _CLOUD_HOSTS
-    )
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _REFUSED_V4)
+    inner = _wrapped(address)
+    if inner is not None:
+        return is_public(inner)
+    return address in _PUBLIC_V6 and not any(address in network for network in _REFUSED_V6)
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
@@ -47,8 +49,6 @@ def _wrapped(address: IPv6Address) -> IPv4Address | None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return None
