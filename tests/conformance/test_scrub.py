@@ -58,10 +58,60 @@ async def test_no_byte_of_what_was_replaced_or_deleted_is_left(tmp_path: Path) -
         assert (tmp_path / "talkwire.db-wal").stat().st_size == 0
 
 
+async def churn(database: SqliteDatabase, rng: random.Random, rounds: int) -> list[str]:
+    """Rows of many sizes that grow and shrink, in a tree and in an index: pages are split and joined."""
+    names: list[str] = []
+    for _ in range(rounds):
+
+        async def unit(tx: Transaction) -> None:
+            for _ in range(3):
+                if names and rng.random() < 0.7:
+                    name, sql = rng.choice(names), "UPDATE consumers SET profile = $2 WHERE consumer_id = $1"
+                else:
+                    name = rng.randbytes(8).hex()
+                    names.append(name)
+                    sql = (
+                        "INSERT INTO consumers (account_id, consumer_id, profile, claims, updated_at)"
+                        " VALUES ('1', $1, $2, '{}', 0)"
+                    )
+                text = f"<{name}>" * rng.choice([1, 5, 20, 60, 400]) + "x" * rng.randrange(300)
+                await tx.execute(sql, name, text)
+
+        await database.write(unit)
+    return names
+
+
+async def test_no_byte_is_left_where_pages_were_split_and_joined(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    async with opened("sqlite", str(tmp_path / "talkwire.db")) as database:
+        assert isinstance(database, SqliteDatabase)
+        names = await churn(database, rng, 1500)
+        erased = rng.sample(names, len(names) // 2)
+
+        async def erase(tx: Transaction) -> None:
+            for name in erased:
+                await tx.execute(
+                    "UPDATE consumers SET profile = $2 WHERE consumer_id = $1", name, "-" * rng.randrange(150)
+                )
+
+        await database.write(erase)
+        busy = asyncio.create_task(churn(database, random.Random(4), 300))
+        await database.scrub()
+        await busy
+        left = bytes_of(tmp_path)
+        assert [name for name in erased if f"<{name}>".encode() in left] == []
+        kept = set(names) - set(erased)
+        rows = await database.read("SELECT consumer_id, profile FROM consumers")
+        assert kept == {r["consumer_id"] for r in rows if f"<{r['consumer_id']}>" in r["profile"]} & set(
+            names
+        )
+        assert (await database.read("PRAGMA integrity_check"))[0][0] == "ok"
+
+
 async def test_a_reader_of_old_rows_is_not_waited_for_by_those_who_write(
     sqlite_database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("talkwire.backends.database.sqlite.SCRUB_SECONDS", 0.5)
+    monkeypatch.setattr("talkwire.backends.database.sqlite_scrub.SCRUB_SECONDS", 0.5)
     await fill(sqlite_database, 10, random.Random(1))
     reader = sqlite3.connect(tmp_path / "talkwire.db")
     reader.execute("BEGIN")

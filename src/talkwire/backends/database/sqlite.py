@@ -12,7 +12,7 @@ from typing import IO
 from talkwire.backends.database.migrations import bring_forward, list_migrations
 from talkwire.backends.database.port import Append, Row, T, Transaction, Unit
 from talkwire.backends.database.queue import CommitHeard, Entry, WriteQueue
-from talkwire.backends.database.sqlite_checkpoint import Checkpointer, answer, empty_log
+from talkwire.backends.database.sqlite_checkpoint import Checkpointer
 from talkwire.backends.database.sqlite_connection import (
     connect,
     hits_everyone,
@@ -20,13 +20,11 @@ from talkwire.backends.database.sqlite_connection import (
     refusal_of,
     rewrite,
 )
+from talkwire.backends.database.sqlite_scrub import Scrubber
 from talkwire.backends.database.sqlite_writer import SqliteWriter
 from talkwire.kernel.clock import SystemClock
-from talkwire.kernel.errors import Unavailable
 
 READERS = 3
-SCRUB_SECONDS = 20.0
-SCRUB_PAUSE_SECONDS = 0.1
 WORDS = {
     "{identity}": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "{clustered}": "WITHOUT ROWID",
@@ -43,7 +41,7 @@ class SqliteDatabase:
         self._loop = asyncio.get_running_loop()
         self._queue = WriteQueue(start=self._wake)
         self._checkpointer = Checkpointer(path)
-        self._scrubbing: list[asyncio.Future[bool]] = []
+        self._scrubber = Scrubber(path, self._turn)
         connect_securely = partial(connect, path, secure_delete=True)
         self._writer = SqliteWriter(connect_securely, self._queue.take, self._hand_back, self._tidy)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-reader")
@@ -79,15 +77,11 @@ class SqliteDatabase:
         await self.write(unit)
 
     async def scrub(self) -> None:
-        """As `port.Scrubs`: deleted content is zeros already; what the write-ahead log holds of it goes here.
+        """As `port.Scrubs`: deleted rows are zeros already, the write-ahead log and what lies between rows go here.
 
         Raises Unavailable when somebody reads old rows for too long (a backup under way).
         """
-        until = self._loop.time() + SCRUB_SECONDS
-        while not await self._empty_log():
-            if self._loop.time() > until:
-                raise Unavailable("The database is being read; its log cannot be emptied now.")
-            await asyncio.sleep(SCRUB_PAUSE_SECONDS)
+        await self._scrubber.scrub()
 
     def on_commit(self, heard: CommitHeard) -> None:
         """Be told of every commit: how many events, how many seconds."""
@@ -97,18 +91,12 @@ class SqliteDatabase:
         await self._queue.close()
         await asyncio.to_thread(self._let_go)
 
-    async def _empty_log(self) -> bool:
-        emptied: asyncio.Future[bool] = self._loop.create_future()
-        self._scrubbing.append(emptied)
+    async def _turn(self) -> None:
         await self._queue.write(_nothing)  # the writer tidies after it
-        return await emptied
 
     def _tidy(self, writer: sqlite3.Connection) -> None:
         """Called by the writer between two transactions."""
-        waiting, self._scrubbing = self._scrubbing, []
-        if waiting:
-            self._loop.call_soon_threadsafe(answer, waiting, empty_log(writer))
-        else:
+        if not self._scrubber.tidy(writer):
             self._checkpointer.committed(writer)
 
     def _wake(self) -> None:
@@ -120,6 +108,7 @@ class SqliteDatabase:
             connection.close()
         self._checkpointer.stop()
         self._writer.stop()
+        self._scrubber.close()
         self._lock.close()
 
     def _hand_back(self, batch: list[Entry], *, idle: bool) -> None:
