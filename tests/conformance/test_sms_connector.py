@@ -108,7 +108,8 @@ class Agent:
         await self.socket.send_json({"kind": "req", "id": id_, "type": f".ams.{type_name}", "body": body})
         answer = await self.take(lambda frame: frame.get("reqId") == id_)
         assert answer["code"] < 400, answer
-        return answer["body"]
+        given: Json = answer["body"]
+        return given
 
     async def next_event(self, kind: str) -> Json:
         """The next content event of this kind that somebody else said."""
@@ -119,7 +120,8 @@ class Agent:
                 and frame["body"]["originatorMetadata"]["role"] == "CONSUMER"
             )
         )
-        return frame["body"]
+        body: Json = frame["body"]
+        return body
 
     async def publish(self, dialog_id: str, event: Json) -> int:
         answer = await self.ask("ms.PublishEvent", {"dialogId": dialog_id, "event": event})

@@ -171,7 +171,8 @@ async def test_what_could_not_work_is_refused(members: Json, office: Office) -> 
 
 
 async def test_a_body_that_is_none_is_refused(office: Office) -> None:
-    for body in ([], 7, "x", None):
+    bodies: tuple[Any, ...] = ([], 7, "x", None)
+    for body in bodies:
         assert (await office.call("POST", body=body)).status == 400
 
 

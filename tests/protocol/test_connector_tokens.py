@@ -239,7 +239,7 @@ async def test_missing_headers_are_named(connector: Connector) -> None:
         ({"X_LP_ON_BEHALF": ""}, 40104, "X_ON_BEHALF_HEADER is not present"),
         ({"Authorization": None, "X_LP_ON_BEHALF": None}, 40105, "AUTHORIZATION header is not present"),
     ):
-        for answer in await try_all(connector, **headers):  # type: ignore[arg-type]
+        for answer in await try_all(connector, **headers):
             assert (answer.status, answer.number) == (401, number)
             assert answer.body["body"]["details"] == details
 
