@@ -4,14 +4,20 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from clamd import EICAR, NAME, ClamdServer, clamd_server
 from files_desk import pieces
+from talkwire.assembly.scanner import scanner_of, watch_scanner
 from talkwire.backends.scanner.clamd import Clamd, ClamdAddress
 from talkwire.backends.scanner.none import NoScanner
 from talkwire.backends.scanner.port import CLEAN, Scanner, ScannerDown, Verdict
+from talkwire.cli import checks
+from talkwire.ops.metrics import Metrics
+from talkwire.settings import Scanner as ScannerSettings
+from talkwire.settings import Settings
 from wrappings import GIF, JPEG, PNG, wrappings
 
 
@@ -166,3 +172,33 @@ def test_addresses_are_read_as_they_are_shown() -> None:
 
 def test_clean_has_no_name() -> None:
     assert Verdict(clean=True) == CLEAN
+
+
+def test_the_doctor_asks_it_as_an_upload_does(server: ClamdServer, tmp_path: Path) -> None:
+    settings = Settings(scanner=ScannerSettings(clamd=server.unix))
+    assert [(found.state, NAME in found.says) for found in checks._scanner(settings)] == [("ok", True)]
+    away = Settings(scanner=ScannerSettings(clamd=f"unix:{tmp_path}/nobody"))
+    assert [found.state for found in checks._scanner(away)] == ["fail"]
+    assert list(checks._scanner(Settings())) == []
+
+
+async def test_the_alarm_rings_while_it_is_away_and_stops_when_it_is_back() -> None:
+    with clamd_server() as server:
+        metrics = Metrics()
+        scanner = scanner_of(ScannerSettings(clamd=server.unix))
+        assert scanner is not None
+        (ping,) = watch_scanner(scanner, metrics)
+        await ping.run()
+        assert b"talkwire_scanner_up 1.0" in metrics.render()
+        server.kill()
+        with pytest.raises(ScannerDown):
+            await scanner.scan(pieces(JPEG))
+        assert b"talkwire_scanner_up 0.0" in metrics.render()
+        server.start()
+        await scanner.scan(pieces(JPEG))
+        assert b"talkwire_scanner_up 1.0" in metrics.render()
+
+
+def test_nothing_is_watched_when_no_scanner_is_configured() -> None:
+    assert scanner_of(ScannerSettings()) is None
+    assert watch_scanner(None, Metrics()) == []

@@ -1,8 +1,9 @@
 """`talkwire audit`: the trail of what was done, read and verified, also while a server runs."""
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -145,18 +146,25 @@ class _Opener:
 
 
 async def _print(lines: AsyncIterator[bytes], output: str | None, *, as_json: bool) -> None:
-    target: BinaryIO = sys.stdout.buffer
-    if output is not None:
-        try:
-            target = Path(output).open("wb")  # noqa: ASYNC230, SIM115 -- nobody else waits; the process ends
-        except OSError as error:
-            raise BadRequest(f"{output}: {reason_of(error)}") from error
-    async for line in lines:
-        if as_json:
-            target.write(line + b"\n")
-        elif text := _readable(line):
-            target.write(text.encode() + b"\n")
-    target.flush()
+    with _target(output) as target:
+        async for line in lines:
+            if as_json:
+                target.write(line + b"\n")
+            elif text := _readable(line):
+                target.write(text.encode() + b"\n")
+
+
+@contextlib.contextmanager
+def _target(output: str | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with Path(output).open("wb") as file:
+            yield file
+    except OSError as error:
+        raise BadRequest(f"{output}: {reason_of(error)}") from error
 
 
 def _readable(line: bytes) -> str:

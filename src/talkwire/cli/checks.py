@@ -9,7 +9,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,12 +18,16 @@ from typing import Literal
 
 from talkwire.cli.failures import CannotStart, reason_of
 from talkwire.cli.ground import open_port, with_demo_port
+from talkwire.kernel.errors import Unavailable
 from talkwire.settings import MIB, Settings
 
 ENOUGH_FILES = 16_384  # 10,000 sockets, and room for uploads
 SLOW_FSYNC_MS = 20.0
 FEW_FREE_BYTES = 1024 * MIB
 DATABASE_SECONDS = 5
+EICAR = (
+    rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + b"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+)  # split, or we are found
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,29 @@ async def _postgres(url: str) -> Finding:
         await connection.close(timeout=DATABASE_SECONDS)
 
 
+def _scanner(settings: Settings) -> Iterator[Finding]:
+    if settings.scanner.clamd:
+        yield asyncio.run(_clamd(settings))
+
+
+async def _clamd(settings: Settings) -> Finding:
+    """Asked as an upload asks it, with the test file that every scanner knows."""
+    from talkwire.assembly.scanner import scanner_of  # noqa: PLC0415 -- only who has a scanner needs it
+
+    async def test_file() -> AsyncIterator[bytes]:
+        yield EICAR
+
+    says = settings.scanner.clamd
+    try:
+        scanner = scanner_of(settings.scanner)
+        verdict = await scanner.scan(test_file()) if scanner else None
+    except (Unavailable, ValueError) as error:
+        return Finding("scanner", "fail", f"{says}: {error}; until it answers files wait and none is served")
+    if verdict is None or verdict.clean:
+        return Finding("scanner", "warn", f"{says} answers, but does not know EICAR: has it signatures?")
+    return Finding("scanner", "ok", f"{says} finds {verdict.name} in the test file")
+
+
 def _certificate(settings: Settings) -> Iterator[Finding]:
     from talkwire.ops.certificates import load_certificate  # noqa: PLC0415 -- the help needs no X.509
 
@@ -182,6 +209,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _open_files,
     _ports,
     _database,
+    _scanner,
     _certificate,
     _demo,
 )

@@ -1,0 +1,123 @@
+"""`talkwire audit`: beside a running server and without one, on data that is whole and data that is not."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from talkwire.cli.main import main
+
+ACCOUNT = "12345678"
+
+
+class Shell:
+    """Types commands against one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+
+    def type(self, *words: str) -> Result:
+        return CliRunner().invoke(main, [*words, "--data", str(self.data)])
+
+    def verify(self, *words: str) -> tuple[int, Any]:
+        result = self.type("audit", "verify", "--json", *words)
+        return result.exit_code, json.loads(result.stdout)
+
+    def tamper(self, sql: str) -> None:
+        with sqlite3.connect(self.data / "talkwire.db") as connection:
+            connection.execute(sql)
+        connection.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    for words in (
+        ("account", "create", ACCOUNT, "--name", "Acme"),
+        ("feature", "grant", "Messaging.Agent_File_Sharing"),
+        ("feature", "revoke", "Messaging.Agent_File_Sharing"),
+    ):
+        assert shell.type(*words).exit_code == 0
+    return shell
+
+
+def test_what_an_administrator_did_at_the_desk_is_recorded(shell: Shell) -> None:
+    lines = shell.type("audit", "export", ACCOUNT).stdout.splitlines()
+    assert [line.split("  ")[2] for line in lines] == [
+        "account created",
+        "setting changed",
+        "setting changed",
+    ]
+    assert all("  operator " in line and "  cli  " in line for line in lines)
+    assert lines[2].endswith('feature Messaging.Agent_File_Sharing  {"value":"false"}')
+
+
+def test_a_whole_trail_is_whole_and_anchored(shell: Shell) -> None:
+    code, (report,) = shell.verify(ACCOUNT)
+    assert (code, report["whole"], report["records"], report["codeChecked"]) == (0, True, 3, True)
+    assert report["anchoredUpTo"] == 3
+
+
+def test_every_account_is_verified_when_none_is_named(shell: Shell) -> None:
+    shell.type("account", "create", "2")
+    assert [report["accountId"] for report in shell.verify()[1]] == [ACCOUNT, "2"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit_records SET subject = 'feature x' WHERE number = 2",
+        "DELETE FROM audit_records WHERE number = 2",
+        "DELETE FROM audit_records WHERE number = 3",
+        "UPDATE audit_heads SET sealed_key = zeroblob(60)",
+        "DELETE FROM audit_heads",
+    ],
+)
+def test_what_was_done_to_the_data_is_found(shell: Shell, sql: str) -> None:
+    shell.tamper(sql)
+    code, (report,) = shell.verify(ACCOUNT)
+    assert (code, report["whole"]) == (1, False)
+
+
+def test_a_trail_that_is_gone_altogether_is_missed(shell: Shell) -> None:
+    shell.tamper("DELETE FROM audit_records")
+    shell.tamper("DELETE FROM audit_heads")
+    code, (report,) = shell.verify()
+    assert code == 1
+    assert report["findings"] == [{"number": 1, "what": "to 3 are missing"}]
+
+
+def test_an_export_is_verified_with_nothing_but_itself(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "trail.jsonl"
+    assert shell.type("audit", "export", ACCOUNT, "--json", "--output", str(file)).exit_code == 0
+    alone = ["audit", "verify", "--file", str(file), "--data", str(tmp_path / "nothing")]
+    assert CliRunner().invoke(main, alone).exit_code == 0
+    file.write_bytes(file.read_bytes().replace(b"Acme", b"Acne"))
+    result = CliRunner().invoke(main, alone)
+    assert result.exit_code == 1
+    assert "record 1 is not what was recorded" in result.stdout
+
+
+def test_a_span_in_which_nothing_happened_is_empty(shell: Shell) -> None:
+    assert shell.type("audit", "export", ACCOUNT, "--to", "2020-01-01").stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", ACCOUNT, "--from", "yesterday"),
+        ("verify", "--file", "/nowhere"),
+        ("verify", "--file", "/dev/null"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_line(shell: Shell, words: tuple[str, ...]) -> None:
+    result = shell.type("audit", *words)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+def test_without_data_there_is_nothing_to_verify(tmp_path: Path) -> None:
+    result = Shell(tmp_path).type("audit", "verify")
+    assert (result.exit_code, "There is no" in result.stderr) == (1, True)
