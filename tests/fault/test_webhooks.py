@@ -105,7 +105,9 @@ async def test_a_dead_endpoint_is_left_alone_and_one_conversation_asks_for_all(
     await pass_time(stage, 1, lambda: courier.health.state is EndpointState.RECOVERED)
 
 
-async def test_one_conversation_that_fails_does_not_delay_the_others(stage: Stage, receiver: Receiver) -> None:
+async def test_one_conversation_that_fails_does_not_delay_the_others(
+    stage: Stage, receiver: Receiver
+) -> None:
     channel = await channel_to(stage, receiver)
     sick, patient = await channel.talk()
     receiver.behave = lambda got: 500 if got.conversation_id == sick.conversation_id else 200

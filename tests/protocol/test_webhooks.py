@@ -40,7 +40,7 @@ async def test_a_text_arrives_signed_and_named(stage: Stage, receiver: Receiver)
     channel = await channel_to(stage, receiver, headers=(("X-Shop", "north"),))
     conversation, who = await channel.talk()
     await channel.say(who, conversation, "Grüße 😀")
-    await receiver.until(lambda: receiver.texts())
+    await receiver.until(receiver.texts)
     got = next(g for g in receiver.got if g.text)
     assert got.headers["X-Liveperson-Account-Id"] == channel.account
     assert got.headers["X-Liveperson-Client-Id"] == channel.app.client_id

@@ -4,6 +4,7 @@ The address is judged when the socket for it is made, so that a name that resolv
 the next gains nothing. Source: docs/protocol.md 8.
 """
 
+import errno
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -61,7 +62,7 @@ def guarded_sockets(*, allow_loopback: bool) -> SocketFactory:
         family, kind, protocol, _, sockaddr = info
         address = ip_address(str(sockaddr[0]).split("%")[0])
         if not (is_public(address) or (allow_loopback and address.is_loopback)):
-            raise AddressRefused(f"{address} is not a public address")
+            raise AddressRefused(errno.EACCES, f"{address} is not a public address")
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)
         return made
