@@ -103,13 +103,14 @@ def requests_page() -> str:
     lines = [
         "# Requests\n",
         MADE.format(source="src/talkwire/protocol/catalog.py"),
-        "Every request a socket understands. Each name is understood in its v2 spelling too, with `.ams.` or `.` in front",
+        "Every request a socket understands, and which of them a connector may send over HTTP. Each name is understood in its v2 spelling too, with `.ams.` or `.` in front",
         "and `aam` for `cqm`; what it does is in [protocol.md](protocol.md), section 5.\n",
-        "| request | consumer | brand | code | answer on v3 | answer on v2, v2.1 |",
-        "|---|---|---|---|---|---|",
+        "| request | consumer | brand | connector | code | answer on v3 | answer on v2, v2.1 |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in REQUESTS:
-        who = " | ".join("✓" if role in row.roles else "" for role in (CONSUMER, BRAND))
+        may = (CONSUMER in row.roles, BRAND in row.roles, row.by_connector)
+        who = " | ".join("✓" if one else "" for one in may)
         lines.append(f"| `{row.name}` | {who} | {row.code} | `{row.answer}` | `{row.answer_v2}` |")
     return "\n".join(lines) + "\n"
 

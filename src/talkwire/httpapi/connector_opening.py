@@ -15,7 +15,7 @@ from talkwire.handlers.services import Services
 from talkwire.httpapi.bodies import read_bytes
 from talkwire.httpapi.connector_answers import element, json_response
 from talkwire.httpapi.connector_callers import Callers
-from talkwire.httpapi.connector_send import BASE
+from talkwire.httpapi.connector_send import BASE, OPENING
 from talkwire.identity.model import Principal
 from talkwire.kernel.errors import Invalid
 from talkwire.kernel.ids import ANY_SKILL
@@ -28,7 +28,6 @@ from talkwire.routing.skills import Skills
 
 MOST_REQUESTS = 16
 PROFILE = BY_SPELLING["userprofile.SetUserProfile"]
-OPENING = BY_SPELLING["cm.ConsumerRequestConversation"]
 
 
 class Batch(NamedTuple):

@@ -23,23 +23,15 @@ from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import TEXT, ContentEvent
 from talkwire.messaging.publishing import Extras, Reply
 from talkwire.protocol import codec
-from talkwire.protocol.catalog import BY_SPELLING, RequestType
+from talkwire.protocol.catalog import BY_SPELLING, REQUESTS, RequestType
 from talkwire.protocol.envelope import Request
 from talkwire.protocol.errors import BadFrame
 from talkwire.protocol.messaging import PublishEvent
 
-SENDABLE = (
-    "ms.PublishEvent",
-    "cm.UpdateConversationField",
-    "ms.GenerateURLForUploadFile",
-    "ms.GenerateURLForDownloadFile",
-    "userprofile.SetUserProfile",
-    "ms.QueryMessages",
-)
-PUBLISH = BY_SPELLING["ms.PublishEvent"]
-_TYPES: dict[str, RequestType] = {
-    spelling: BY_SPELLING[name] for name in SENDABLE for spelling in BY_SPELLING[name].spellings
-}
+PUBLISH, OPENING = BY_SPELLING["ms.PublishEvent"], BY_SPELLING["cm.ConsumerRequestConversation"]
+SENDABLE = tuple(row for row in REQUESTS if row.by_connector and row is not OPENING)
+_TYPES: dict[str, RequestType] = {spelling: row for row in SENDABLE for spelling in row.spellings}
+_NAMES = ", ".join(row.name for row in SENDABLE)
 _HIDDEN = (ConversationNotFound, DialogNotFound, NotAParticipant)
 """Another consumer's conversation, or none: both answer 401 here."""
 
@@ -65,7 +57,7 @@ class Sending:
         asked = codec.decode_request(await read_bytes(request))
         request_type = _TYPES.get(asked.type)
         if request_type is None:
-            raise BadFrame(f"type is one of {', '.join(SENDABLE)}")
+            raise BadFrame(f"type is one of {_NAMES}")
         try:
             if request_type is PUBLISH:
                 return published(asked.text_id, await self._publish(call, asked))

@@ -23,7 +23,8 @@ class RequestType:
     body: Any
     answer: str
     answer_v2: str
-    roles: frozenset[str] = BOTH
+    roles: frozenset[str] = BOTH  # on whose sockets
+    by_connector: bool = False  # over HTTP, on behalf of a consumer
     code: int = 200
     aliases: tuple[str, ...] = ()
 
@@ -51,19 +52,27 @@ REQUESTS: tuple[RequestType, ...] = (
         conversations.ConsumerRequestConversation,
         *_OPENED,
         roles=ONLY_CONSUMER,
+        by_connector=True,
     ),
     RequestType(
         "cm.AgentRequestConversation", conversations.AgentRequestConversation, *_OPENED, roles=ONLY_BRAND
     ),
-    RequestType("cm.UpdateConversationField", conversations.UpdateConversationField, *_TEXT),
     RequestType(
-        "ms.PublishEvent", messaging.PublishEvent, "ms.PublishEventResponse", ".ams.ms.PublishEvent$Response"
+        "cm.UpdateConversationField", conversations.UpdateConversationField, *_TEXT, by_connector=True
+    ),
+    RequestType(
+        "ms.PublishEvent",
+        messaging.PublishEvent,
+        "ms.PublishEventResponse",
+        ".ams.ms.PublishEvent$Response",
+        by_connector=True,
     ),
     RequestType(
         "ms.QueryMessages",
         messaging.QueryMessages,
         "ms.QueryMessagesResponse",
         ".ams.ms.QueryMessages$Response",
+        by_connector=True,
     ),
     RequestType("ms.SubscribeMessagingEvents", messaging.SubscribeMessagingEvents, *_SUBSCRIBED),
     RequestType("ms.UnsubscribeMessagingEvents", messaging.UnsubscribeMessagingEvents, *_TEXT),
@@ -77,7 +86,9 @@ REQUESTS: tuple[RequestType, ...] = (
         "cqm.UpdateExConversationSubscription", conversations.UpdateExConversationSubscription, *_TEXT
     ),
     RequestType("cqm.UnsubscribeExConversations", conversations.UnsubscribeExConversations, *_TEXT),
-    RequestType("userprofile.SetUserProfile", identity.SetUserProfile, *_TEXT, roles=ONLY_CONSUMER),
+    RequestType(
+        "userprofile.SetUserProfile", identity.SetUserProfile, *_TEXT, roles=ONLY_CONSUMER, by_connector=True
+    ),
     RequestType(
         "userprofile.GetUserProfile",
         identity.GetUserProfile,
@@ -85,8 +96,8 @@ REQUESTS: tuple[RequestType, ...] = (
         ".ams.userprofile.GetUserProfile$Response",
         aliases=("up.GetUserProfile", ".ams.up.GetUserProfile"),
     ),
-    RequestType("ms.GenerateURLForUploadFile", files.GenerateUrlForUploadFile, *_URL),
-    RequestType("ms.GenerateURLForDownloadFile", files.GenerateUrlForDownloadFile, *_URL),
+    RequestType("ms.GenerateURLForUploadFile", files.GenerateUrlForUploadFile, *_URL, by_connector=True),
+    RequestType("ms.GenerateURLForDownloadFile", files.GenerateUrlForDownloadFile, *_URL, by_connector=True),
     RequestType(
         "routing.SubscribeRoutingTasks", routing.SubscribeRoutingTasks, *_SUBSCRIBED, roles=ONLY_BRAND
     ),
