@@ -12,6 +12,7 @@ from talkwire.backends.filestore.port import FileStore
 from talkwire.backends.scanner.port import Scanner
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
+from talkwire.files.erasing import Erasing
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits
@@ -61,6 +62,7 @@ class FileRooms:
     previews: Previews
     judge: Judge
     leftovers: Leftovers
+    erasing: Erasing
     sanitizer: Sanitizer | None
     scanner: WatchedScanner | None = None
 
@@ -154,4 +156,4 @@ def file_rooms(ground: FileGround) -> FileRooms:
     storage = FileStorage(receiving, objects, register, verdicts, urls, trail, limits)
     files = Files(access, slots, urls, storage, trail, clock, limits)
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
-    return FileRooms(files, publications, previews, judge, leftovers, ground.sanitizer)
+    return FileRooms(files, publications, previews, judge, leftovers, Erasing(), ground.sanitizer)

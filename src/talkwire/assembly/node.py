@@ -7,6 +7,7 @@ from aiohttp import web
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.application import application, readiness_checks, registry_of
 from talkwire.assembly.connectors import ConnectorRooms, connector_rooms
+from talkwire.assembly.erasure import erasure_rooms
 from talkwire.assembly.files import FileRooms, open_files
 from talkwire.assembly.foundation import Foundation, open_database
 from talkwire.assembly.identity import identity_rooms
@@ -23,7 +24,9 @@ from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import Views
 from talkwire.gateway.registry import Registry
 from talkwire.handlers.services import Services
+from talkwire.history.erasure_jobs import jobs as erasure_jobs
 from talkwire.httpapi import health
+from talkwire.httpapi.erasure import routes as erasure_routes
 from talkwire.identity.agents import Agents
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.tasks import Tasks
@@ -110,6 +113,7 @@ async def _assemble(base: Foundation) -> Node:
     files = await open_files(base, keys, file_store, identity.accounts, conversations)
     services = services_of(base, identity, routing, files, conversations)
     registry = registry_of(base, identity.sign_in)
+    erasure = erasure_rooms(base, conversations, files.erasing, keys.vault, keys.key_store, keys.trail)
     skills = Skills(database, clock, keys.trail)
     connectors = connector_rooms(base, identity, keys)
     webhooks = webhooks_of(base, connectors.apps, services)
@@ -126,10 +130,13 @@ async def _assemble(base: Foundation) -> Node:
         *jobs_of(base, identity),
         *services.controller.jobs(),
         *audit_jobs(keys.anchors),
+        *erasure_jobs(erasure.runs),
         *keys.rotations.jobs(),
         *watch_scanner(files.scanner, base.metrics),
     ]
+    app.add_routes(erasure_routes(erasure.erasures, erasure.receipt_keys))
     worker = Worker(jobs, base.metrics.job_ran)
+    await erasure.runs.replay()  # before anybody can ask for what was erased
     await routing.start()
     tasks.start(routing.run(), "routing")
     tasks.start(files.judge.run(alone=not settings.storage.database_url), "files: judge")
