@@ -33,7 +33,9 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def channel_to(stage: Stage, receiver: Receiver, **options: object) -> Channel:
     cast = await new_cast(stage)
-    return await new_channel(stage.node, cast.account, f"{receiver.url}/hook", **options)  # type: ignore[arg-type]
+    channel = await new_channel(stage.node, cast.account, f"{receiver.url}/hook", **options)  # type: ignore[arg-type]
+    await receiver.until(lambda: any(not one.is_paused for one in stage.node.webhooks.couriers()))
+    return channel
 
 
 async def test_a_text_arrives_signed_and_named(stage: Stage, receiver: Receiver) -> None:
@@ -225,3 +227,47 @@ async def test_the_closed_state_is_always_told(stage: Stage, receiver: Receiver)
     )
     assert receiver.got[-1].change["result"]["conversationDetails"]["stage"] == "CLOSE"
     await cast.leave()
+
+
+async def test_an_administrator_sees_and_replays_what_was_given_up(stage: Stage, receiver: Receiver) -> None:
+    receiver.behave = lambda _got: 500
+    cast = await new_cast(stage)
+    channel = await new_channel(
+        stage.node, cast.account, receiver.url, keys=(EventKey.CONTENT,), max_retries=0
+    )
+    conversation, who = await channel.talk()
+    await channel.say(who, conversation, "lost")
+    administrator = await cast.person("administrator")
+    agent = await cast.person("agent")
+    base = f"http://{stage.address}/api/account/{cast.account}/configuration/webhooks"
+    headers = {"Authorization": f"Bearer {administrator.token}"}
+
+    async def dead() -> list[dict[str, object]]:
+        async with stage.http.get(f"{base}/dead-letters", headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            found: list[dict[str, object]] = await answer.json()
+            return found
+
+    deadline = asyncio.get_running_loop().time() + 10
+    while not (found := await dead()):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.05)
+    delivery_id = found[0]["deliveryId"]
+    assert delivery_id == f"{conversation.conversation_id}.0"
+    async with stage.http.get(f"{base}/endpoints", headers=headers) as answer:
+        [endpoint] = await answer.json()
+    assert (endpoint["state"], endpoint["dead"], endpoint["waitingConversations"]) == ("UP", 1, 0)
+    refused = {"Authorization": f"Bearer {agent.token}"}
+    async with stage.http.post(f"{base}/dead-letters/{delivery_id}/replay", headers=refused) as answer:
+        assert answer.status == 403
+    receiver.behave = lambda _got: 200
+    async with stage.http.post(f"{base}/dead-letters/{delivery_id}/replay", headers=headers) as answer:
+        assert answer.status == 200
+    await receiver.until(lambda: receiver.texts() == ["lost"])
+    assert await dead() == []
+    async with stage.http.post(f"{base}/dead-letters/{delivery_id}/replay", headers=headers) as answer:
+        assert answer.status == 404
+    async with stage.http.delete(f"{base}/dead-letters/nothing", headers=headers) as answer:
+        assert answer.status == 404
+    async with stage.http.get(f"{base}/dead-letters?limit=all", headers=headers) as answer:
+        assert answer.status == 400
