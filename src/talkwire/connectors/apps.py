@@ -1,32 +1,24 @@
 """Use cases of installations: what a brand lets in, with secrets that only the vault can open."""
 
-from collections import OrderedDict
+import contextlib
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from talkwire.accounts.cache import Cache
 from talkwire.accounts.model import ANY_REVISION
 from talkwire.accounts.store import find_revision, next_revision
 from talkwire.audit.acts import Acts, Unrecorded
 from talkwire.audit.model import Act, Entry
-from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.database.port import Database, Transaction, Unit
 from talkwire.connectors import rules, store
-from talkwire.connectors.errors import AppNotFound
+from talkwire.connectors.errors import AppChangedMeanwhile, AppNotFound
 from talkwire.connectors.model import APPS_COLLECTION, App, AppDraft
+from talkwire.connectors.records import Records, Sealer
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, new_token, new_uuid
 
-PURPOSE = "connectors.app_secret"
-MAX_OPENED = 1_000
+MAX_TRIES = 5
 ChangeListener = Callable[[App], None]
-
-
-class Sealer(Protocol):
-    """Keeps secrets so that the database alone reveals none: the vault, under the account's key."""
-
-    async def seal(self, account_id: AccountId, purpose: str, plain: bytes) -> bytes: ...
-
-    async def unseal(self, account_id: AccountId, purpose: str, sealed: bytes) -> bytes: ...
 
 
 class NewApp(NamedTuple):
@@ -51,10 +43,9 @@ class Apps:
         self._database = database
         self._acts = acts or Unrecorded(database)
         self._clock = clock
-        self._sealer = sealer
+        self._records = Records(database, sealer)
         self._allow_plain_loopback = allow_plain_loopback
         self._apps: Cache[tuple[AccountId, str], App] = Cache(clock, self._load)
-        self._opened: OrderedDict[bytes, str] = OrderedDict()
         self._listeners: list[ChangeListener] = []
 
     def on_change(self, listener: ChangeListener) -> None:
@@ -74,17 +65,11 @@ class Apps:
 
     async def secret_of(self, app: App) -> str:
         """The client secret, opened by the vault once and then held in memory."""
-        held = self._opened.get(app.sealed_secret)
-        if held is None:
-            held = (await self._sealer.unseal(app.account_id, PURPOSE, app.sealed_secret)).decode()
-            self._opened[app.sealed_secret] = held
-            if len(self._opened) > MAX_OPENED:
-                self._opened.popitem(last=False)
-        return held
+        return await self._records.secret_of(app)
 
     async def list_apps(self, account_id: AccountId) -> list[App]:
         """All that are not deleted, oldest first."""
-        return [app for app in await store.list_apps(self._database, account_id) if not app.deleted]
+        return await self._records.list_apps(account_id)
 
     async def revision(self, account_id: AccountId) -> int:
         """Of the collection, as `ac-revision` tells it."""
@@ -105,11 +90,13 @@ class Apps:
         """
         rules.check_draft(draft, allow_plain_loopback=self._allow_plain_loopback)
         secret = secret or new_token()
-        sealed = await self._sealer.seal(account_id, PURPOSE, secret.encode())
+        sealed = await self._records.seal_secret(account_id, secret)
         app = rules.new_app(account_id, client_id or new_uuid(), draft, sealed, self._clock.now_ms())
+        webhooks = await self._records.sealed_webhooks(app)
 
         async def unit(tx: Transaction) -> App:
-            return await store.save(tx, rules.at_revision(app, await _next(tx, account_id, if_match)))
+            revision = await _next(tx, account_id, if_match)
+            return await store.save(tx, rules.at_revision(app, revision), webhooks)
 
         entry = _told(account_id, app.client_id, "created")
         return NewApp(await self._acts.do(unit, entry, then=self._changed), secret)
@@ -136,7 +123,7 @@ class Apps:
     ) -> NewApp:
         """Another secret; the old one signs and signs in no more. Raises AppNotFound, RevisionStale."""
         secret = new_token()
-        sealed = await self._sealer.seal(account_id, PURPOSE, secret.encode())
+        sealed = await self._records.seal_secret(account_id, secret)
         now_ms = self._clock.now_ms()
         app = await self._change(
             account_id,
@@ -150,14 +137,17 @@ class Apps:
     async def _change(
         self, account_id: AccountId, client_id: str, if_match: int, change: Callable[[App], App], told: str
     ) -> App:
-        async def unit(tx: Transaction) -> App:
-            revision = await _next(tx, account_id, if_match)
-            before = await store.find_in(tx, account_id, client_id)
+        """Judged on what was read, written if nobody wrote meanwhile: sealing cannot be done in between."""
+        for _ in range(MAX_TRIES):
+            before = await self._records.find(account_id, client_id)
             if before is None or before.deleted:
                 raise AppNotFound
-            return await store.save(tx, rules.at_revision(change(before), revision))
-
-        return await self._acts.do(unit, _told(account_id, client_id, told), then=self._changed)
+            after = change(before)
+            unit = _writing(before, after, await self._records.sealed_webhooks(after), if_match)
+            entry = _told(account_id, client_id, told)
+            with contextlib.suppress(AppChangedMeanwhile):
+                return await self._acts.do(unit, entry, then=self._changed)
+        raise AppChangedMeanwhile
 
     def _changed(self, app: App) -> None:
         self._apps.drop((app.account_id, app.client_id))
@@ -165,7 +155,17 @@ class Apps:
             listener(app)
 
     async def _load(self, key: tuple[AccountId, str]) -> App | None:
-        return await store.find(self._database, *key)
+        return await self._records.find(*key)
+
+
+def _writing(before: App, after: App, webhooks: bytes, if_match: int) -> Unit[App]:
+    async def unit(tx: Transaction) -> App:
+        revision = await _next(tx, after.account_id, if_match)
+        if await store.find_revision(tx, after.account_id, after.client_id) != before.revision:
+            raise AppChangedMeanwhile
+        return await store.save(tx, rules.at_revision(after, revision), webhooks)
+
+    return unit
 
 
 def _told(account_id: AccountId, client_id: str, change: str) -> Entry:

@@ -1,6 +1,6 @@
 """How connectors say no."""
 
-from talkwire.kernel.errors import Invalid, NotAllowed, NotFound, TooMany, Unauthenticated
+from talkwire.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooMany, Unauthenticated
 
 
 class AppInvalid(Invalid):
@@ -10,6 +10,11 @@ class AppInvalid(Invalid):
 class AppNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("No such app")
+
+
+class AppChangedMeanwhile(Conflict):
+    def __init__(self) -> None:
+        super().__init__("Somebody else changed the app meanwhile; read it again")
 
 
 class AppCredentialsWrong(Unauthenticated):

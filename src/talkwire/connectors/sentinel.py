@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.connectors import rules, store, tokens
-from talkwire.connectors.apps import Apps, Sealer
+from talkwire.connectors.apps import Apps
 from talkwire.connectors.errors import (
     AppCredentialsWrong,
     AppOff,
@@ -18,6 +18,7 @@ from talkwire.connectors.errors import (
     ScopeMissing,
 )
 from talkwire.connectors.model import SEND_SCOPE, App
+from talkwire.connectors.records import Sealer
 from talkwire.connectors.tokens import AppClaims
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.model import Principal

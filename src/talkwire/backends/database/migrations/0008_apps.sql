@@ -1,4 +1,5 @@
--- Installed apps (connectors); secrets are sealed by the vault, so that this file alone reveals none.
+-- Installed apps (connectors). Their secrets, and the webhooks with the headers that open doors at receivers,
+-- are sealed by the vault, so that this database alone reveals none.
 
 CREATE TABLE apps (
     account_id TEXT NOT NULL,
@@ -6,7 +7,9 @@ CREATE TABLE apps (
     is_deleted INTEGER NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
     sealed_secret BYTEA NOT NULL,
+    sealed_webhooks BYTEA NOT NULL,
     record TEXT NOT NULL,
     PRIMARY KEY (account_id, client_id)
 );
