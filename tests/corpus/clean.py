@@ -20,7 +20,8 @@ def complaints(data: bytes) -> list[str]:
 
 
 def _jpeg(data: bytes) -> list[str]:
-    wrong, at = [], 2
+    wrong: list[str] = []
+    at = 2
     while data[at : at + 2] != b"\xff\xd9":
         if data[at : at + 1] != b"\xff":
             return [*wrong, f"no marker at {at}"]

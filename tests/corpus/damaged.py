@@ -1,14 +1,14 @@
 """Pictures that were cut off, or in which a bit fell over."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from corpus.case import Case, refused
 from corpus.parts import gif, jpeg, png
 from talkwire.sanitation.model import Reason
 
 _CUT = (Reason.TRUNCATED, Reason.CORRUPT, Reason.MALFORMED)
-WHOLE = {
+WHOLE: dict[str, Callable[[], bytes]] = {
     "jpeg": lambda: jpeg(320, 240),
     "progressive jpeg": lambda: jpeg(320, 240, progressive=True),
     "png": lambda: png(320, 240),

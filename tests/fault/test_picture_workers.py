@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ async def test_a_file_is_read_only_when_a_worker_is_free(sanitizer: Sanitizer) -
         read.append(number)
         return slow_picture()
 
-    jobs = [asyncio.create_task(sanitizer.rebuild(lambda n=number: bring(n), Wish())) for number in range(3)]
+    jobs = [asyncio.create_task(sanitizer.rebuild(partial(bring, number), Wish())) for number in range(3)]
     await jobs[0]
     assert len(read) <= 2
     await asyncio.gather(*jobs)

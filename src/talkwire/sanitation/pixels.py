@@ -90,7 +90,8 @@ def _decode(header: Header, long_side: int) -> pyvips.Image:
 
 def _load(header: Header, scale: float) -> pyvips.Image:
     if header.image_type is ImageType.JPEG:  # its warnings are what a cut or flipped scan is told by
-        factors = [factor for factor in (8, 4, 2) if factor * scale * _ROOM <= 1]
+        thin = min(header.width, header.height)
+        factors = [factor for factor in (8, 4, 2) if factor * scale * _ROOM <= 1 and factor <= thin]
         return pyvips.Image.jpegload_buffer(
             header.picture, access="sequential", fail_on="warning", shrink=max(factors, default=1)
         )
