@@ -6,13 +6,14 @@ Source: docs/protocol.md 2.
 from talkwire.accounts.errors import ServiceUnknown
 from talkwire.kernel.ids import AccountId
 
+STORAGE = "swift"
 SERVICE_NAMES = (
     "asyncMessagingEnt",  # consumer and brand sockets, connector REST
     "facadeMsg",  # COMPAT: node-agent-sdk 1.4 dials wss://undefined without it
     "agentVep",  # agent sign-in
     "idp",  # consumer identity
     "sentinel",  # applications' tokens
-    "swift",  # file upload and download
+    STORAGE,  # file upload and download
     "accountConfigReadWrite",
     "accountConfigReadOnly",
     "acCdnDomain",  # public agent profiles
@@ -30,13 +31,17 @@ SERVICE_NAMES = (
 )
 
 
-def base_uri(account_id: AccountId, service: str, host: str) -> dict[str, str]:
-    """One entry of a discovery answer; `host` is `host` or `host:port`. Raises ServiceUnknown."""
+def base_uri(account_id: AccountId, service: str, host: str, storage_host: str = "") -> dict[str, str]:
+    """One entry of a discovery answer; hosts are `host` or `host:port`. Raises ServiceUnknown.
+
+    `storage_host` is the one that serves files alone; empty when none does.
+    """
     if service not in SERVICE_NAMES:
         raise ServiceUnknown(f"No service {service[:64]!r}")
-    return {"service": service, "account": account_id, "baseURI": host}
+    uri = storage_host if service == STORAGE and storage_host else host
+    return {"service": service, "account": account_id, "baseURI": uri}
 
 
-def base_uris(account_id: AccountId, host: str) -> list[dict[str, str]]:
+def base_uris(account_id: AccountId, host: str, storage_host: str = "") -> list[dict[str, str]]:
     """All entries of a discovery answer."""
-    return [base_uri(account_id, service, host) for service in SERVICE_NAMES]
+    return [base_uri(account_id, service, host, storage_host) for service in SERVICE_NAMES]

@@ -9,6 +9,7 @@ from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.identity import IdentityRooms
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.port import FileStore
+from talkwire.connectors.deliveries import Deliveries
 from talkwire.gateway.desks import Desks
 from talkwire.gateway.peer import PeerLimits
 from talkwire.gateway.registry import Registry
@@ -24,6 +25,7 @@ from talkwire.httpapi import (
     configuration_routing,
     configuration_skills,
     configuration_users,
+    configuration_webhooks,
     connector_opening,
     connector_send,
     consumers,
@@ -40,6 +42,7 @@ from talkwire.httpapi.cors import cors_middleware
 from talkwire.httpapi.discovery import BaseHost
 from talkwire.httpapi.errors import error_middleware
 from talkwire.httpapi.origin import origin_middleware
+from talkwire.httpapi.storage_host import storage_host_middleware
 from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.ids import new_token
@@ -70,7 +73,12 @@ def application(
 ) -> web.Application:
     settings, clock, incidents = base.settings, base.clock, base.incidents
     app = web.Application(
-        middlewares=[origin_middleware, cors_middleware, error_middleware(incidents)],
+        middlewares=[
+            origin_middleware,
+            cors_middleware,
+            error_middleware(incidents),
+            storage_host_middleware(settings.listen.storage_host),
+        ],
         client_max_size=settings.listen.http_body_bytes,
     )
     signed_requests = SignedRequests(identity.api_keys, identity.agents, clock)
@@ -90,7 +98,7 @@ def application(
         SocketLimits(sockets.frame_bytes, sockets.outbox_bytes),
         PeerLimits(sockets.requests_per_second, sockets.requests_burst),
     )
-    base_host = BaseHost(settings.listen.public_host, settings.listen.port)
+    base_host = BaseHost(settings.listen.public_host, settings.listen.port, settings.listen.storage_host)
     callers = Callers(connectors.sentinel, connectors.rates, clock)
     app.add_routes(
         connector_send.routes(services, dispatch, callers)
@@ -107,7 +115,8 @@ def application(
     app.add_routes(configuration_automatic.routes(services.automatic_messages))
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(history.routes(services.history, AgentView(base.database, identity.agents), base.clock))
-    app.add_routes(storage.routes(services.files.storage))
+    app.add_routes(configuration_webhooks.routes(Deliveries(base.database, base.clock)))
+    app.add_routes(storage.routes(services.files.storage, incidents))
     app.add_routes(apps.routes(connectors.apps))
     app.add_routes(sentinel.routes(connectors.sentinel, callers))
     app.add_routes(connector_opening.routes(services, skills, callers))

@@ -46,6 +46,7 @@ def variables(book: DemoBook, listen: Listen, authority: CertificateFiles | None
     return {
         "LP_ACCOUNT": book.account_id,
         **dict.fromkeys(SERVICE_VARIABLES, listen.advertised),
+        **({"LP_SWIFT": listen.storage_host} if listen.storage_host else {}),
         "LP_HTTP": listen.advertised_http,
         **people,
         "LP_APP_CLIENT_ID": book.client_id,

@@ -23,11 +23,13 @@ class BaseHost:
     """What clients are told to dial, with `https://` or `wss://` before it.
 
     `public_host` when it is configured; otherwise the host the client itself named. Whoever asks without
-    TLS gets `tls_port` in place of the plain port (0: the Host header as it is).
+    TLS gets `tls_port` in place of the plain port (0: the Host header as it is). `storage_host` is the one
+    for files, when they have a host of their own.
     """
 
     public_host: str = ""
     tls_port: int = 0
+    storage_host: str = ""
 
     def of(self, request: web.Request) -> str:
         """`host` or `host:port`. Raises HostNotAllowed."""
@@ -74,17 +76,17 @@ async def _look_up(request: web.Request, accounts: Accounts, base_host: BaseHost
     host = base_host.of(request)
     service = request.match_info.get("service")
     if service is not None:
-        return domains.base_uri(account_id, service, host)
-    return _all(account_id, host, request.query.get("service"))
+        return domains.base_uri(account_id, service, host, base_host.storage_host)
+    return _all(account_id, host, base_host.storage_host, request.query.get("service"))
 
 
-def _all(account_id: AccountId, host: str, service: str | None) -> dict[str, Any]:
+def _all(account_id: AccountId, host: str, storage_host: str, service: str | None) -> dict[str, Any]:
     """COMPAT: with `service=` a third-party client expects that entry's members at the top level."""
-    uris = {"baseURIs": domains.base_uris(account_id, host)}
+    uris = {"baseURIs": domains.base_uris(account_id, host, storage_host)}
     if not service:
         return uris
     try:
-        return {**uris, **domains.base_uri(account_id, service, host)}
+        return {**uris, **domains.base_uri(account_id, service, host, storage_host)}
     except ServiceUnknown:
         return uris
 

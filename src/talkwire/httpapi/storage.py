@@ -16,6 +16,7 @@ from aiohttp import web
 from talkwire.files.errors import (
     BodyTooLarge,
     FileNotFound,
+    NotJudgedYet,
     TempUrlInvalid,
     TooManyUploads,
     UploadTooSlow,
@@ -23,9 +24,11 @@ from talkwire.files.errors import (
 from talkwire.files.model import HostedFile
 from talkwire.files.storage import FileStorage
 from talkwire.files.temp_urls import SignedPath
+from talkwire.handlers.dispatch import Incidents
 from talkwire.httpapi.cors import allow_any_origin, preflight
 from talkwire.httpapi.ranges import Range, RangeUnsatisfiable, parse_range
 from talkwire.kernel.errors import StorageFull, TalkwireError, TooMany, Unavailable
+from talkwire.vault.errors import Tampered
 
 METHODS = "GET, HEAD, PUT, OPTIONS"
 
@@ -44,9 +47,10 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "private",
-    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
 }
+"""With every answer: nothing of it runs in a browser, is guessed at, kept, or told on by its address."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -54,14 +58,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class StorageEndpoint:
     """One handler per method."""
 
-    def __init__(self, storage: FileStorage) -> None:
+    def __init__(self, storage: FileStorage, incidents: Incidents) -> None:
         self._storage = storage
+        self._incidents = incidents
         self._by_method: dict[str, Handler] = {"PUT": self._put, "GET": self._get, "HEAD": self._get}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Any method, any outcome; our own faults are left to the outer middleware."""
         if request.method == "OPTIONS":
-            return preflight(request, METHODS)
+            response = preflight(request, METHODS)
+            response.headers.update(_SAFE)
+            return response
         try:
             handler = self._by_method.get(request.method)
             if handler is None:
@@ -69,6 +76,9 @@ class StorageEndpoint:
             return await handler(request)
         except TalkwireError as refusal:
             return _refused(request, refusal)
+        except Tampered as error:
+            incident = self._incidents.record(error, "storage: stored bytes")
+            return _plain(500, f"500 Internal Server Error: incident {incident}\n", close=True)
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
         signed = await self._check(request)
@@ -80,7 +90,7 @@ class StorageEndpoint:
         except (web.RequestPayloadError, ConnectionError):
             # Broken off or malformed: most often there is nobody left to read this.
             return _plain(400, "400 Bad Request: incomplete body\n", close=True)
-        response = web.Response(status=201, content_type="text/html", charset="UTF-8")
+        response = web.Response(status=201, content_type="text/html", charset="UTF-8", headers=_SAFE)
         response.headers["Etag"] = received.etag
         response.headers["Last-Modified"] = formatdate(received.received_at_ms // 1000, usegmt=True)
         allow_any_origin(response.headers)
@@ -120,8 +130,28 @@ class StorageEndpoint:
             first = await anext(chunks, b"")
             if len(first) == part.length:
                 return web.Response(status=response.status, headers=response.headers, body=first)
-            await _stream(request, response, first, chunks)
+            await self._stream(request, response, first, chunks)
         return response
+
+    async def _stream(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        first: bytes,
+        chunks: AsyncGenerator[bytes, None],
+    ) -> None:
+        """Once headers are out, a fault can only be told by breaking off before the promised length."""
+        try:
+            await response.prepare(request)
+            await response.write(first)
+            async for chunk in chunks:
+                await response.write(chunk)
+            await response.write_eof()
+        except (ConnectionError, TalkwireError, Tampered) as error:
+            if isinstance(error, Tampered):
+                self._incidents.record(error, "storage: stored bytes")
+            if request.transport is not None:
+                request.transport.abort()
 
     async def _check(self, request: web.Request) -> SignedPath:
         query = request.query
@@ -131,13 +161,13 @@ class StorageEndpoint:
         )
 
 
-def routes(storage: FileStorage) -> list[web.RouteDef]:
+def routes(storage: FileStorage, incidents: Incidents) -> list[web.RouteDef]:
     """Everything under the container, with any number of leading slashes."""
     return [
         web.route(
             "*",
             "/{slashes:/*}v1/AUTH_async-images/{tail:.*}",
-            StorageEndpoint(storage).answer,
+            StorageEndpoint(storage, incidents).answer,
             expect_handler=_leave_expect,
         )
     ]
@@ -153,24 +183,10 @@ async def _invite_body(request: web.Request) -> None:
         request.writer.output_size = 0
 
 
-async def _stream(
-    request: web.Request, response: web.StreamResponse, first: bytes, chunks: AsyncGenerator[bytes, None]
-) -> None:
-    """Once headers are out, a fault can only be told by breaking off before the promised length."""
-    try:
-        await response.prepare(request)
-        await response.write(first)
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except (ConnectionError, TalkwireError):
-        if request.transport is not None:
-            request.transport.abort()
-
-
 def _headers(request: web.Request, signed: SignedPath, file: HostedFile) -> dict[str, str]:
     headers = {
         **_SAFE,
+        "Accept-Ranges": "bytes",
         "Etag": file.etag,
         "Last-Modified": formatdate(file.received_at_ms // 1000, usegmt=True),
         "Content-Disposition": _disposition(request, signed),
@@ -214,13 +230,15 @@ def _refused(request: web.Request, refusal: TalkwireError) -> web.Response:
     status, text = found
     response = _plain(status, "" if request.method == "HEAD" else text, close=request.body_exists)
     if isinstance(refusal, TooMany):
-        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+        response.headers["Retry-After"] = str(max(1, refusal.retry_after_seconds))
+    elif isinstance(refusal, NotJudgedYet):
+        response.headers["Retry-After"] = "1"
     return response
 
 
 def _plain(status: int, text: str, *, close: bool) -> web.Response:
     """With `close`, the connection ends: what is left of the body is read over and thrown away."""
-    response = web.Response(status=status, text=text)
+    response = web.Response(status=status, text=text, headers=_SAFE)
     allow_any_origin(response.headers)
     if close:
         response.force_close()
