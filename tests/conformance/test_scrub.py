@@ -10,6 +10,7 @@ import pytest
 from database import opened
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.backends.database.sqlite_gaps import Gaps
 from talkwire.kernel.errors import Unavailable
 
 SECRET = "the secret of "
@@ -95,6 +96,10 @@ async def test_no_byte_is_left_where_pages_were_split_and_joined(tmp_path: Path)
                 )
 
         await database.write(erase)
+        gaps = Gaps(tmp_path / "talkwire.db")
+        assert gaps.find() != []
+        await database.scrub()
+        assert gaps.find() == []
         busy = asyncio.create_task(churn(database, random.Random(4), 300))
         await database.scrub()
         await busy
@@ -105,6 +110,7 @@ async def test_no_byte_is_left_where_pages_were_split_and_joined(tmp_path: Path)
         assert kept == {r["consumer_id"] for r in rows if f"<{r['consumer_id']}>" in r["profile"]} & set(
             names
         )
+        gaps.close()
         assert (await database.read("PRAGMA integrity_check"))[0][0] == "ok"
 
 
