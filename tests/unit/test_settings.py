@@ -132,3 +132,26 @@ def test_every_setting_is_read_by_somebody(row: SettingRow) -> None:
     source = Path(talkwire.__file__).parent
     texts = (path.read_text() for path in source.rglob("*.py"))
     assert any(re.search(rf"\.{row.name}\b", text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"TALKWIRE_MASTER_KEY": "short"}, "storage.master_key: a master key is 64 hex digits"),
+        ({"TALKWIRE_MASTER_KEY_FORMER": "5c" * 32}, "nothing without storage.master_key"),
+        ({"TALKWIRE_KEYS_URL": "mysql://h/d", "TALKWIRE_MASTER_KEY": "5c" * 32}, "expected postgresql://"),
+        ({"TALKWIRE_KEYS_URL": "postgresql://h/k"}, "storage.keys_url needs storage.master_key"),
+        (
+            {
+                "TALKWIRE_KEYS_URL": "postgresql://h/d",
+                "TALKWIRE_DATABASE_URL": "postgresql://h/d",
+                "TALKWIRE_MASTER_KEY": "5c" * 32,
+            },
+            "a backup of the data would hold the keys",
+        ),
+    ],
+)
+def test_keys_that_cannot_be_kept_right_are_refused(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(BadSettings, match=said) as refusal:
+        loaded(environment)
+    assert "5c5c" not in str(refusal.value)
