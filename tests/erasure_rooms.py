@@ -245,6 +245,7 @@ async def forgetting_in(
 
 
 @pytest.fixture
-async def forgetting(tmp_path: Path) -> AsyncIterator[Forgetting]:
-    async with forgetting_in(tmp_path, MovableClock()) as rooms:
+async def forgetting(tmp_path: Path, any_address: tuple[str, str]) -> AsyncIterator[Forgetting]:
+    adapter, address = any_address
+    async with forgetting_in(tmp_path, MovableClock(), adapter=adapter, address=address) as rooms:
         yield rooms

@@ -1,4 +1,4 @@
-"""Somebody is forgotten: what goes, what stays, in which order, and after how many falls."""
+"""Somebody is forgotten, on each database: what goes, what stays, in which order, and after how many falls."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from erasure_rooms import Forgetting, forgetting_in
+from erasure_rooms import forgetting as forgetting
 from routing_rooms import ACCOUNT, consumer
 from talkwire.audit.model import Act
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState

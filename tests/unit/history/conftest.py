@@ -1,3 +1,0 @@
-from erasure_rooms import forgetting
-
-__all__ = ["forgetting"]
