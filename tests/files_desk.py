@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from talkwire.accounts.properties import AGENT_FILE_SHARING, CONSUMER_FILE_SHARING, Property
 from talkwire.assembly.files import FileGround, FileRooms, file_rooms
 from talkwire.audit.service import Trail
-from talkwire.backends.database.port import Database
+from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.backends.keystore.sqlite import SqliteKeyStore
@@ -192,6 +193,46 @@ class Desk:
 
         await self.database.write(unit, then=lambda _: publications.note(publication, audience=audience))
         return publication
+
+    async def told(self, path: str, sequence: int, caption: str = "a cat") -> None:
+        """Put the event that showed a file into the log, as messaging does."""
+        message = {"relativePath": path, "fileType": "PNG", "caption": caption}
+        event = msgspec.json.encode(
+            {"type": "ContentEvent", "contentType": "hosted/file", "message": message}
+        )
+
+        async def unit(tx: Transaction) -> None:
+            await tx.execute(
+                "INSERT INTO dialogs (account_id, dialog_id, conversation_id, version, last_sequence,"
+                " last_event_at, last_content_sequence, owed_since) VALUES ($1, $2, $2, 1, 0, 0, 0, 0)"
+                " ON CONFLICT DO NOTHING",
+                ACCOUNT,
+                TALK,
+            )
+            await tx.execute(
+                "INSERT INTO logged_events (account_id, dialog_number, sequence, event_id, at, kind,"
+                " originator_id, originator_role, audience, event) SELECT $1, number, $3, $4, 0, 'file', '', '',"
+                " 'ALL', $5 FROM dialogs WHERE account_id = $1 AND dialog_id = $2",
+                ACCOUNT,
+                TALK,
+                sequence,
+                f"event {sequence}",
+                event,
+            )
+
+        await self.database.write(unit)
+
+    async def messages(self) -> list[dict[str, object]]:
+        """What the log says of files."""
+        rows = await self.database.read("SELECT event FROM events WHERE account_id = $1", ACCOUNT)
+        return [msgspec.json.decode(bytes(row["event"]))["message"] for row in rows]
+
+    async def rows(self) -> dict[str, int]:
+        """How many rows speak of files, by table."""
+        counts = {}
+        for table in ("files", "file_previews", "file_publications"):
+            counts[table] = (await self.database.read(f"SELECT COUNT(*) AS n FROM {table}"))[0]["n"]
+        return counts
 
     def objects(self) -> list[Path]:
         return files_in(self.folder)

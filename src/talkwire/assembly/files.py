@@ -12,7 +12,7 @@ from talkwire.backends.filestore.port import FileStore
 from talkwire.backends.scanner.port import Scanner
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
-from talkwire.files.erasing import Erasing
+from talkwire.files.erasing import Erasing, InMemory
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits
@@ -156,4 +156,6 @@ def file_rooms(ground: FileGround) -> FileRooms:
     storage = FileStorage(receiving, objects, register, verdicts, urls, trail, limits)
     files = Files(access, slots, urls, storage, trail, clock, limits)
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
-    return FileRooms(files, publications, previews, judge, leftovers, Erasing(), ground.sanitizer)
+    memory = InMemory(register, previews, verdicts)
+    erasing = Erasing(database, ground.store, ground.vault, trail, memory)
+    return FileRooms(files, publications, previews, judge, leftovers, erasing, ground.sanitizer)

@@ -43,6 +43,8 @@ CREATE TABLE file_publications (
     PRIMARY KEY (account_id, relative_path, published_at, dialog_id, sequence)
 );
 
+CREATE INDEX file_publications_by_conversation ON file_publications (account_id, conversation_id);
+
 -- `sealed` is the picture, encrypted under the key of its file.
 CREATE TABLE file_previews (
     account_id TEXT NOT NULL,
