@@ -1,6 +1,7 @@
 """The HTTP side: the application with all its routes, and what `/readyz` asks."""
 
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 
 from aiohttp import web
 
@@ -29,6 +30,7 @@ from talkwire.httpapi import (
     connector_opening,
     connector_send,
     consumers,
+    descriptions,
     discovery,
     health,
     history,
@@ -116,6 +118,7 @@ def application(
     app.add_routes(configuration_keys.routes(identity.brand_keys, identity.signing_keys, identity.api_keys))
     app.add_routes(history.routes(services.history, AgentView(base.database, identity.agents), base.clock))
     app.add_routes(configuration_webhooks.routes(Deliveries(base.database, base.clock)))
+    app.add_routes(descriptions.routes(version("talkwire")))
     app.add_routes(storage.routes(services.files.storage, incidents))
     app.add_routes(apps.routes(connectors.apps))
     app.add_routes(sentinel.routes(connectors.sentinel, callers))
