@@ -58,6 +58,15 @@ async def any_key_store(keys_address: tuple[str, str]) -> AsyncIterator[KeyStore
 
 
 @pytest.fixture
+async def two_stores(keys_address: tuple[str, str]) -> AsyncIterator[tuple[KeyStore, KeyStore]]:
+    """One key store as two nodes have it open. The embedded one has one process: they share it."""
+    adapter, _ = keys_address
+    async with opened_keys(*keys_address) as one, contextlib.AsyncExitStack() as stack:
+        two = one if adapter == "sqlite" else await stack.enter_async_context(opened_keys(*keys_address))
+        yield one, two
+
+
+@pytest.fixture
 async def any_vault(any_key_store: KeyStore) -> Vault:
     """A vault on each adapter."""
     return await Vault.open(any_key_store, MasterSecrets(MASTER), SystemClock())

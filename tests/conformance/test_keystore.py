@@ -136,13 +136,13 @@ async def test_who_writes_for_all_may_be_cancelled(any_vault: Vault, any_key_sto
     assert (await wraps_of(any_key_store)).keys() >= {key.key_id for key in keys}
 
 
-async def test_two_nodes_make_one_consumer_s_key_at_once(any_key_store: KeyStore) -> None:
-    nodes = [await forgetful(any_key_store) for _ in range(2)]
+async def test_two_nodes_make_one_consumer_s_key_at_once(two_stores: tuple[KeyStore, KeyStore]) -> None:
+    nodes = [await forgetful(store) for store in two_stores]
     keys = await asyncio.gather(*(nodes[n % 2].create_file_key("new", ANNA) for n in range(20)))
-    fresh = await forgetful(any_key_store)
+    fresh = await forgetful(two_stores[0])
     assert [await fresh.file_key("new", key.key_id) for key in keys] == [key.secret for key in keys]
-    rows = await any_key_store.read("SELECT kind FROM holder_keys WHERE account_id = $1", "new")
-    assert len(rows) == 1
+    for table in ("holder_keys", "account_keys"):
+        assert len(await two_stores[0].read(f"SELECT live FROM {table} WHERE account_id = $1", "new")) == 1
 
 
 async def test_sharing_takes_the_staging_wrap_away_and_is_idempotent(
@@ -326,9 +326,9 @@ async def test_a_master_key_from_settings_is_changed_in_two_steps(any_key_store:
     assert (await new.counts())[1:] == (2, 0, 2, 2)
 
 
-async def test_keys_rotate_while_traffic_runs(any_key_store: KeyStore) -> None:
-    await forgetful(any_key_store)
-    nodes = [await forgetful(any_key_store, OTHER_MASTER, MASTER) for _ in range(2)]
+async def test_keys_rotate_while_traffic_runs(two_stores: tuple[KeyStore, KeyStore]) -> None:
+    await forgetful(two_stores[0])
+    nodes = [await forgetful(store, OTHER_MASTER, MASTER) for store in two_stores]
     kept: dict[str, bytes] = {}
     enough, stopped = asyncio.Event(), asyncio.Event()
 
@@ -354,22 +354,40 @@ async def test_keys_rotate_while_traffic_runs(any_key_store: KeyStore) -> None:
         await nodes[0].rotate_master()
         await nodes[1].rotate_account("a")
         stopped.set()
-    node = await forgetful(any_key_store, OTHER_MASTER)
+    node = await forgetful(two_stores[0], OTHER_MASTER)
     assert {key_id: await node.file_key("a", key_id) for key_id in kept} == kept
     assert (await node.counts()).unfinished_rotations == 0
 
 
-async def test_consumers_are_shredded_while_others_share_their_files(any_key_store: KeyStore) -> None:
-    nodes = [await forgetful(any_key_store) for _ in range(2)]
-    for _ in range(15):
-        key = await nodes[0].create_file_key("a", ANNA)
-        await nodes[1].share_file_key("a", key.key_id, BERT)
-        shred, _ = await asyncio.gather(
-            nodes[0].shred_file_keys("a", [key.key_id]),
-            _sharing(nodes[1], key.key_id),
+async def test_a_file_that_is_shared_while_it_is_shredded_is_shredded(
+    two_stores: tuple[KeyStore, KeyStore],
+) -> None:
+    here, there = [await forgetful(store) for store in two_stores]
+    for _ in range(40):
+        key = await here.create_file_key("a", ANNA)
+        await there.share_file_key("a", key.key_id, BERT)
+        await asyncio.gather(here.shred_file_keys("a", [key.key_id]), _sharing(there, key.key_id))
+        assert await here.list_held("a", [key.key_id]) == set()
+        with pytest.raises(KeyDestroyed):
+            await (await forgetful(two_stores[1])).file_key("a", key.key_id)
+
+
+async def test_what_is_wrapped_while_its_consumer_is_shredded_opens_or_is_gone_for_good(
+    two_stores: tuple[KeyStore, KeyStore],
+) -> None:
+    here, there = [await forgetful(store) for store in two_stores]
+    for _ in range(25):
+        first = await there.create_file_key("a", ANNA)
+        made, alone = await asyncio.gather(
+            asyncio.gather(*(there.create_file_key("a", ANNA) for _ in range(5))),
+            here.shred_consumer("a", "anna"),
         )
-        assert shred >= 2
-        assert await nodes[0].list_held("a", [key.key_id]) == set()
+        fresh = await forgetful(two_stores[0])
+        held = await fresh.list_held("a", [first.key_id, *(key.key_id for key in made)])
+        assert held == {key.key_id for key in made} - set(alone)
+        for key in made:
+            if key.key_id in held:
+                assert await fresh.file_key("a", key.key_id) == key.secret
 
 
 async def _sharing(node: Vault, key_id: str) -> None:
