@@ -57,7 +57,7 @@ class Draft(NamedTuple):
     at_ms: int
     act: str
     subject: str
-    actor: str  # empty when the consumer did it: then it is in the box
+    actor: str  # empty when the consumer did it: then it is in the box. Empty in both: nobody knows
     address: str  # likewise
     person: str  # the consumer's random name; empty when nobody's data is in it
     box: bytes  # locked: consumer id, actor, address

@@ -73,7 +73,7 @@ def draft_of(entry: Entry, *, at_ms: int, actor: str, address: str, person: str,
 
 
 def is_own_act(entry: Entry, actor: str) -> bool:
-    """Whether the consumer did it, so that actor and address are personal, too."""
+    """Whether the consumer did it, or nobody knows who (who holds a URL may be): actor and address are personal."""
     return bool(entry.consumer_id) and actor in {"", entry.consumer_id}
 
 

@@ -103,7 +103,7 @@ class Trail:
             person, box = await self.boxes.lock(
                 entry.account_id,
                 entry.consumer_id,
-                (actor or entry.consumer_id) if is_own else "",
+                actor if is_own else "",
                 address if is_own else "",
                 now_ms,
             )

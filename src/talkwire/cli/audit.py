@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,9 +15,11 @@ from talkwire.audit import store
 from talkwire.audit.anchors import find_anchor, list_anchored
 from talkwire.audit.export import FOREVER_MS, Line, export, verify_lines
 from talkwire.audit.model import Opened
+from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.audit.rules import restored
 from talkwire.audit.sealing import CODE_PURPOSE
 from talkwire.audit.verification import Report, verify
+from talkwire.backends.database.port import DatabaseInUse
 from talkwire.cli.configuration import BadSettings
 from talkwire.cli.desk import load_settings, options, show
 from talkwire.cli.failures import BadRequest, CannotStart, reason_of
@@ -55,6 +57,17 @@ def export_trail(account_id: str, since: str, until: str, output: str | None, **
         await _print(lines, output, as_json=bool(flags.get("as_json")))
 
     _run(flags, work)
+
+
+@command.command("restored")
+@options
+def tell_restored(**flags: Any) -> None:
+    """After data was put back by hand: each trail records what it lost, and is anchored anew."""
+    from talkwire.assembly.restored_trails import tell_restored as tell  # noqa: PLC0415
+
+    ORIGIN.set("cli")
+    ACTOR.set("operator")
+    show(_done(lambda: tell(load_settings(flags))), as_json=bool(flags.get("as_json")))
 
 
 @command.command("verify")
@@ -205,18 +218,19 @@ def moment_of(text: str, otherwise: int) -> int:
 
 
 def _run(flags: dict[str, Any], work: Callable[["Looking"], Awaitable[Any]]) -> Any:
-    try:
-        settings = load_settings(flags)
-    except BadSettings as error:
-        raise BadRequest(str(error)) from error
-
     async def look() -> Any:
         from talkwire.assembly.reading import looking  # noqa: PLC0415 -- the help should come fast
 
-        async with looking(settings) as desk:
+        async with looking(load_settings(flags)) as desk:
             return await work(desk)
 
+    return _done(look)
+
+
+def _done(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     try:
-        return asyncio.run(look())
-    except (Unavailable, MasterKeyWrong) as error:
+        return asyncio.run(work())
+    except BadSettings as error:
+        raise BadRequest(str(error)) from error
+    except (Unavailable, MasterKeyWrong, DatabaseInUse) as error:
         raise CannotStart(str(error)) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.backends.database.copying import CopyFailed
 from talkwire.cli.configuration import BadSettings, load
 from talkwire.cli.desk import show
@@ -21,6 +22,7 @@ from talkwire.ops.restore import (
     unfit,
 )
 from talkwire.settings import Settings
+from talkwire.vault.errors import MasterKeyWrong
 
 MOST_TOLD = 20
 
@@ -80,7 +82,24 @@ def _restore(settings: Settings, source: Path, keys_from: Path | None) -> dict[s
         put_back(keys_from, storage.keys_path, keys)
     put_back_database(source, data, storage.database_url)
     put_back(source, storage.data_path, data)
-    return {"data": str(storage.data_path), "keys": str(storage.keys_path), "files": len(data.files)}
+    return {
+        "data": str(storage.data_path),
+        "keys": str(storage.keys_path),
+        "files": len(data.files),
+        "audit": _tell_audit(settings),
+    }
+
+
+def _tell_audit(settings: Settings) -> int:
+    """How many audit trails were longer when they were last anchored: each says so itself from now on."""
+    from talkwire.assembly.restored_trails import tell_restored  # noqa: PLC0415 -- the help should come fast
+
+    ORIGIN.set("cli")
+    ACTOR.set("operator")
+    try:
+        return len(asyncio.run(tell_restored(settings)))
+    except MasterKeyWrong as error:
+        raise CannotRestore(f"the keys do not fit the data: {error}") from error
 
 
 def _verify(settings: Settings) -> list[str]:

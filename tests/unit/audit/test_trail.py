@@ -126,7 +126,12 @@ async def test_a_record_is_in_the_unit_that_does_the_act_or_neither_is(brand: Br
 async def test_what_is_personal_stands_nowhere_in_the_clear(brand: Brand) -> None:
     await brand.trail.record(
         Entry(
-            ACCOUNT, Act.REFUSED, PATH, consumer_id=CONSUMER, detail={"reason": f"too large for {CONSUMER}"}
+            ACCOUNT,
+            Act.REFUSED,
+            PATH,
+            consumer_id=CONSUMER,
+            actor=CONSUMER,
+            detail={"reason": f"too large for {CONSUMER}"},
         )
     )
     (record,) = await store.list_records(brand.database, ACCOUNT, 0, 10)
@@ -136,6 +141,15 @@ async def test_what_is_personal_stands_nowhere_in_the_clear(brand: Brand) -> Non
     opened = await brand.trail.boxes.open(ACCOUNT, record.draft.person, record.draft.box)
     assert opened is not None
     assert opened == (CONSUMER, CONSUMER, "192.0.2.7")
+
+
+async def test_where_nobody_knows_who_it_was_the_address_is_personal_all_the_same(brand: Brand) -> None:
+    await brand.trail.record(Entry(ACCOUNT, Act.SERVED, PATH, CONSUMER))
+    (record,) = await store.list_records(brand.database, ACCOUNT, 0, 10)
+    assert (record.draft.actor, record.draft.address) == ("", "")
+    opened = await brand.trail.boxes.open(ACCOUNT, record.draft.person, record.draft.box)
+    assert opened is not None
+    assert (opened.actor, opened.address) == ("", "192.0.2.7")
 
 
 async def test_an_agent_who_reads_a_consumers_file_is_named_in_the_clear(brand: Brand) -> None:

@@ -1,6 +1,7 @@
 """`talkwire audit`: beside a running server and without one, on data that is whole and data that is not."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,18 @@ def test_what_makes_no_sense_is_refused_in_a_line(shell: Shell, words: tuple[str
 def test_without_data_there_is_nothing_to_verify(tmp_path: Path) -> None:
     result = Shell(tmp_path).type("audit", "verify")
     assert (result.exit_code, "There is no" in result.stderr) == (1, True)
+
+
+def test_a_trail_says_itself_what_it_lost_when_older_data_is_put_back(shell: Shell, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(shell.data, older)
+    shell.type("feature", "grant", "Messaging.Agent_File_Sharing")
+    shutil.rmtree(shell.data)
+    older.rename(shell.data)
+    code, (report,) = shell.verify()
+    assert (code, report["findings"]) == (1, [{"number": 4, "what": "is missing"}])
+    told = json.loads(shell.type("audit", "restored", "--json").stdout)
+    assert told == [{"account": ACCOUNT, "lost_from": 4, "lost_to": 4}]
+    assert shell.verify()[0] == 0
+    assert '"lost_from":4' in shell.type("audit", "export", ACCOUNT).stdout
+    assert json.loads(shell.type("audit", "restored", "--json").stdout) == []
