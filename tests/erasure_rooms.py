@@ -126,6 +126,9 @@ class Shelf:
             gone.append(Gone(path, rows[0]["key_id"], rows[0]["size_bytes"], rows[0]["sha256"]))
         return gone
 
+    def forget_held(self, account_id: AccountId, relative_paths: Sequence[str]) -> None:
+        """This shelf remembers nothing."""
+
     def _step(self, name: str) -> None:
         if self.dies_before == name:
             raise Killed(name)

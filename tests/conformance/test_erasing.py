@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from erasure_rooms import Forgetting, forgetting_in
-from erasure_rooms import forgetting as forgetting
 from routing_rooms import ACCOUNT, consumer
 from talkwire.audit.model import Act
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState

@@ -96,6 +96,11 @@ class Erasing:
             erased += await self._erase(account_id, part, reason, only)
         return erased
 
+    def forget_held(self, account_id: AccountId, relative_paths: Sequence[str]) -> None:
+        """Where these files were shown has changed: read them anew when they are asked for."""
+        for path in relative_paths:
+            self._memory.forget(account_id, path)
+
     async def _erase(
         self, account_id: AccountId, paths: Sequence[str], reason: str, only: Sequence[str]
     ) -> list[ErasedFile]:

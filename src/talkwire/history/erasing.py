@@ -36,6 +36,7 @@ class FileErasing(Protocol):
     async def erase(
         self, account_id: AccountId, relative_paths: Sequence[str], reason: str
     ) -> Sequence[ErasedFile]: ...
+    def forget_held(self, account_id: AccountId, relative_paths: Sequence[str]) -> None: ...
 
 
 class Keys(Protocol):
@@ -93,6 +94,7 @@ class Erasing:
         files = await self._erase_files(account_id, {**{path: {} for path in orphaned}, **known})
         conversations = await self._mask_all(account_id, of[ItemKind.CONVERSATION])
         profiles = [await self._forget(account_id, ref) for ref in of[ItemKind.CONSUMER]]
+        self._files.forget_held(account_id, of[ItemKind.SHARED_FILE])
         shared = [Item(ItemKind.SHARED_FILE, ref) for ref in of[ItemKind.SHARED_FILE]]
         return [*profiles, *files, *shared, *conversations]
 

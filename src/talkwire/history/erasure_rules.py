@@ -153,7 +153,7 @@ def _masked_object(decoded: dict[str, Any]) -> bytes:
         {
             "type": "ContentEvent",
             "contentType": decoded.get("contentType"),
-            "message": {"relativePath": path, "fileType": file_type, "caption": MASK},
+            "message": {"relativePath": path, "fileType": file_type, "caption": MASK, "erased": True},
         }
     )
 
