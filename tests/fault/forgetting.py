@@ -32,6 +32,11 @@ class Somebody:
     paths: list[str]
     plain: list[bytes] = field(default_factory=list)  # pieces of pictures and previews, as sent and as served
 
+    @property
+    def said(self) -> list[bytes]:
+        """What of its words to look for: a long text may lie in several pages."""
+        return [word[:24].encode() for word in self.words]
+
 
 def keys_of(live: Live) -> Path:
     return live.data.with_name(live.data.name + "-keys")

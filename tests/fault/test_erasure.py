@@ -45,7 +45,7 @@ async def test_no_key_no_word_and_no_picture_is_left_of_somebody(house: Path) ->
             somebody(live, house, "Bob") as (bob, other),
         ):
             wraps = key_bytes_of(live, found)
-            words = [word.encode() for word in found.words]
+            words = found.said
             assert len(wraps) >= 3
             assert {one for _, one in traces(live, [*words, *wraps])} == {*words, *wraps}
             assert traces(live, found.plain) == []  # at no time
@@ -56,7 +56,7 @@ async def test_no_key_no_word_and_no_picture_is_left_of_somebody(house: Path) ->
                     await ada.fetch(path)
             await ada.ask("ms.SubscribeMessagingEvents", {"dialogId": found.conversation_id, "fromSeq": 0})
             await ada.hears_event("the mask", lambda event: MASK in json.dumps(event))
-            kept = [word.encode() for word in other.words]
+            kept = other.said
             assert {one for _, one in traces(live, kept)} == set(kept)
             await bob.fetch(other.paths[0])
             counts = receipt_in(document)["counts"]
@@ -105,7 +105,7 @@ async def test_a_kill_at_any_moment_delays_and_spoils_nothing(house: Path) -> No
         receipt = receipt_in(await until_done(live, request_id))
         assert receipt["counts"]["files"] == 3
         assert all(line["keyId"] for line in receipt["erased"]["files"])
-        assert traces(live, [*wraps, *(word.encode() for word in found.words), *found.plain]) == []
+        assert traces(live, [*wraps, *found.said, *found.plain]) == []
     assert stop(live) == 0
 
 
@@ -122,7 +122,7 @@ async def test_yesterdays_data_with_todays_keys_forgets_before_it_opens(house: P
     shutil.move(keys_of(live), again / "data-keys")
     restored = run_talkwire("restore", "--from", str(backup), "--data", str(again / "data"), "--verify")
     assert restored.returncode == 0, restored.stderr
-    words = [word.encode() for word in found.words]
+    words = found.said
     assert words[0] in (again / "data" / "talkwire.db").read_bytes()
     live = running(again)
     try:
@@ -169,7 +169,7 @@ async def test_a_restored_backup_taken_under_load_is_whole(house: Path) -> None:
         assert restored.returncode == 0, restored.stderr
     live = running(house / "again2")
     try:
-        assert found.words[0].encode() in (live.data / "talkwire.db").read_bytes()
+        assert found.said[0] in (live.data / "talkwire.db").read_bytes()
     finally:
         assert stop(live) == 0
 
