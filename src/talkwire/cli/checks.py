@@ -20,6 +20,8 @@ from talkwire.cli.failures import CannotStart, reason_of
 from talkwire.cli.ground import open_port, with_demo_port
 from talkwire.kernel.errors import Unavailable
 from talkwire.settings import MIB, Settings
+from talkwire.vault.errors import MasterKeyWrong
+from talkwire.vault.masters import MasterFile, check_private
 
 ENOUGH_FILES = 16_384  # 10,000 sockets, and room for uploads
 SLOW_FSYNC_MS = 20.0
@@ -61,8 +63,38 @@ def _folder(name: str, path: Path) -> Finding:
     free = shutil.disk_usage(place).free
     says = f"{path}, {free // MIB} MiB free" + ("" if path.exists() else ", made on first start")
     if path.exists() and path.stat().st_mode & 0o077:
-        return Finding(name, "warn", f"{says}, readable by others (the server makes it 0700)")
+        return _readable(name, path, says)
     return Finding(name, "ok" if free > FEW_FREE_BYTES else "warn", says)
+
+
+def _readable(name: str, path: Path, says: str) -> Finding:
+    try:
+        if name.startswith("keys") and any(path.iterdir()):
+            check_private(path)
+    except MasterKeyWrong as error:
+        return Finding(name, "fail", str(error))
+    return Finding(name, "warn", f"{says}, readable by others (the server makes it 0700)")
+
+
+def _master_key(settings: Settings) -> Iterator[Finding]:
+    storage = settings.storage
+    if storage.master_key:
+        changing = " (and the former one)" if storage.master_key_former else ""
+        yield Finding("master key", "ok", f"from the settings{changing}")
+        return
+    try:
+        known = list(MasterFile(storage.keys_path).known()) if storage.keys_path.exists() else []
+    except (MasterKeyWrong, OSError) as error:
+        yield Finding("master key", "fail", str(error))
+        return
+    if known:
+        yield Finding("master key", "ok", f"{known[0]}, in the keys folder")
+    elif (storage.keys_path / "keys.db").exists():
+        yield Finding(
+            "master key", "fail", f"{storage.keys_path} has keys.db and no master.key to open it with"
+        )
+    else:
+        yield Finding("master key", "ok", "made on first start")
 
 
 def _fsync(settings: Settings) -> Iterator[Finding]:
@@ -133,7 +165,7 @@ def holder_of(data: Path) -> str:
 def _database(settings: Settings) -> Iterator[Finding]:
     url = settings.storage.database_url
     if url:
-        yield asyncio.run(_postgres(url))
+        yield asyncio.run(_postgres(url, "database"))
         return
     files = sorted(settings.storage.data_path.glob("*.db"))
     size = sum(file.stat().st_size for file in files)
@@ -141,16 +173,21 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", "ok", f"SQLite in the data folder, {says}")
 
 
-async def _postgres(url: str) -> Finding:
+def _key_store(settings: Settings) -> Iterator[Finding]:
+    if settings.storage.keys_url:
+        yield asyncio.run(_postgres(settings.storage.keys_url, "key store"))
+
+
+async def _postgres(url: str, name: str) -> Finding:
     import asyncpg  # noqa: PLC0415 -- only who has PostgreSQL needs it
 
     try:
         connection = await asyncpg.connect(url, timeout=DATABASE_SECONDS)
     except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
         said = reason_of(error) if isinstance(error, OSError) else type(error).__name__
-        return Finding("database", "fail", f"PostgreSQL does not let us in: {said}")
+        return Finding(name, "fail", f"PostgreSQL does not let us in: {said}")
     try:
-        return Finding("database", "ok", f"PostgreSQL {connection.get_server_version().major}")
+        return Finding(name, "ok", f"PostgreSQL {connection.get_server_version().major}")
     finally:
         await connection.close(timeout=DATABASE_SECONDS)
 
@@ -205,10 +242,12 @@ def _demo(settings: Settings) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _program,
     _folders,
+    _master_key,
     _fsync,
     _open_files,
     _ports,
     _database,
+    _key_store,
     _scanner,
     _certificate,
     _demo,
