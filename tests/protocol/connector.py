@@ -1,5 +1,6 @@
 """A connector over HTTP, for tests: an app of a brand, its tokens, and calls as clients make them."""
 
+import io
 import itertools
 import json
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ class Connector:
             "Content-Type": "application/json",
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         kept = {name: value for name, value in sent.items() if value is not None}
         return await self.call("POST", self.url(CONVERSATION + path + query), data=data, headers=kept)
 

@@ -60,6 +60,7 @@ async def test_typing_is_told_and_takes_no_number(connector: Connector) -> None:
     conversation_id = await connector.open()
     manager = await connector.cast.connect("manager", "3")
     await manager.ask("ms.SubscribeMessagingEvents", {"dialogId": conversation_id})
+    await manager.note("MessagingEventNotification")  # the past, which is empty: from here on it is live
     for state in ("COMPOSING", "PAUSE", "ACTIVE", "INACTIVE", "GONE"):
         body = {"dialogId": conversation_id, "event": {"type": "ChatStateEvent", "chatState": state}}
         answer = await connector.send("ms.PublishEvent", body)
