@@ -65,7 +65,8 @@ def rebuild_preview(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
 
 def _rebuild(header: Header, wish: Wish, limits: Limits) -> Rebuilt:
     pixels = _decode(header, wish.long_side)
-    is_held = header.orientation > 1 or pixels.width * pixels.height * pixels.bands <= _HELD_BYTES
+    is_small = pixels.width * pixels.height * pixels.bands <= _HELD_BYTES
+    is_held = header.orientation > 1 or (wish.want_preview and is_small)
     if is_held:
         pixels = pixels.copy_memory()
     pixels = _upright(pixels, header)
