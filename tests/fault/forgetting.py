@@ -1,6 +1,7 @@
 """Somebody who can be forgotten: what it said and showed, and every trace of it that could be left on disk."""
 
 import asyncio
+import base64
 import json
 import os
 import sqlite3
@@ -71,7 +72,9 @@ async def somebody(
         found = Somebody("", conversation_id, words, paths)
         for file, path in zip(files, paths, strict=True):
             _, served = await consumer.fetch(path)
+            preview = await preview_heard(consumer, path)
             found.plain += [*pieces_of(file.read_bytes()), *pieces_of(served)]
+            found.plain += [*pieces_of(preview.encode()), *pieces_of(base64.b64decode(preview))]
         (row,) = rows(
             live.data / "talkwire.db",
             "SELECT consumer_id FROM conversations WHERE conversation_id = ?",
@@ -85,6 +88,17 @@ async def somebody(
                 {"conversationId": conversation_id, "conversationField": [change]},
             )
         yield consumer, found
+
+
+async def preview_heard(consumer: Consumer, path: str) -> str:
+    """The preview that came with the event of a file, in Base64."""
+
+    def shows(change: dict[str, Any]) -> bool:
+        message = change["event"].get("message")
+        return isinstance(message, dict) and message.get("relativePath") == path and "preview" in message
+
+    heard = await consumer.hears_event("a preview", shows)
+    return str(heard["event"]["message"]["preview"]).partition("base64,")[2]
 
 
 def key_bytes_of(live: Live, who: Somebody) -> list[bytes]:
