@@ -1,10 +1,13 @@
 """The delivery of webhooks, put together."""
 
+import logging
+
 from talkwire.accounts.service import Accounts
 from talkwire.assembly.foundation import Foundation
 from talkwire.connectors.apps import Apps
 from talkwire.connectors.model import App
 from talkwire.handlers.services import Services
+from talkwire.kernel.errors import TalkwireError, Unavailable
 from talkwire.kernel.ids import new_short_id
 from talkwire.settings import Settings
 from talkwire.webhooks.courier import Tools
@@ -12,6 +15,8 @@ from talkwire.webhooks.keeper import Keeper
 from talkwire.webhooks.reading import Reading
 from talkwire.webhooks.sender import Sender, SendPolicy
 from talkwire.webhooks.service import Place, Webhooks
+
+_log = logging.getLogger(__name__)
 
 
 def send_policy(settings: Settings) -> SendPolicy:
@@ -51,6 +56,13 @@ def webhooks_of(base: Foundation, apps: Apps, services: Services) -> Webhooks:
 
 
 async def _every_app(accounts: Accounts, apps: Apps) -> list[App]:
-    return [
-        app for account in await accounts.list_accounts() for app in await apps.list_apps(account.account_id)
-    ]
+    """Whose keys are gone is told nothing; the others are."""
+    found: list[App] = []
+    for account in await accounts.list_accounts():
+        try:
+            found += await apps.list_apps(account.account_id)
+        except Unavailable:
+            raise
+        except TalkwireError:
+            _log.exception("The apps of account %s cannot be read.", account.account_id)
+    return found

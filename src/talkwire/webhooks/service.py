@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from talkwire.messaging.logged import LoggedEvent
 from talkwire.webhooks.courier import Courier, Tools
 from talkwire.webhooks.looking import Looking
 
+_log = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
 LEASE_MS = 15_000
 RENEW_SECONDS = 5.0
@@ -46,6 +48,7 @@ class Webhooks:
         self._couriers: dict[tuple[str, str], list[Courier]] = {}  # by account and client id
         self._following = asyncio.Lock()
         self._looks: dict[str, asyncio.Task[None]] = {}
+        self._is_closed = False
         tools.apps.on_change(self.app_changed)
 
     # --- bells
@@ -75,23 +78,32 @@ class Webhooks:
         """Follow the apps, hold the leases, look around. Ends when it is cancelled."""
         loop = asyncio.get_running_loop()
         renew_at = apps_at = 0.0
-        while True:
-            with contextlib.suppress(Unavailable):
-                if loop.time() >= apps_at:
-                    is_first, apps_at = not apps_at, loop.time() + APPS_SECONDS
-                    if is_first or self._place.is_shared:
-                        await self._follow_all()
-                        renew_at = 0.0
-                if loop.time() >= renew_at:
-                    renew_at = loop.time() + RENEW_SECONDS
-                    await self._renew_all()
+        while not self._is_closed:
+            if loop.time() >= apps_at:
+                is_first, apps_at = not apps_at, loop.time() + APPS_SECONDS
+                if is_first or self._place.is_shared:
+                    await self._safely(self._follow_all())
+                    renew_at = 0.0
+            if loop.time() >= renew_at:
+                renew_at = loop.time() + RENEW_SECONDS
+                await self._safely(self._renew_all())
             for courier in self.couriers():
                 courier.tick()
                 self._look(courier, loop.time())
             await asyncio.sleep(TICK_SECONDS)
 
+    async def _safely(self, work: Awaitable[None]) -> None:
+        """What fails is tried again in its turn; it must not be the end of every delivery."""
+        try:
+            await work
+        except Unavailable:
+            return
+        except Exception:  # noqa: BLE001 -- one app's fault, or ours: the others go on
+            _log.exception("Webhooks could not be brought up to date; trying again.")
+
     async def close(self) -> None:
         """Begin nothing new, keep what was done, give the leases back."""
+        self._is_closed = True
         for courier in self.couriers():
             courier.pause()
         for task in self._looks.values():
@@ -217,7 +229,7 @@ class Webhooks:
 
     async def _renew_all(self) -> None:
         for courier in self.couriers():
-            if courier.app.is_in_use:
+            if courier.app.is_in_use and not self._is_closed:
                 await self._renew(courier)
 
     async def _renew(self, courier: Courier) -> None:
