@@ -85,6 +85,24 @@ def test_a_second_server_on_the_same_data_is_refused(running: Live) -> None:
     assert f"is in use by another server (process {running.process.pid})" in said
 
 
+def test_keys_that_others_can_read_or_that_do_not_fit_are_refused(running: Live) -> None:
+    stop(running)
+    keys = running.data.with_name(running.data.name + "-keys")
+    keys.chmod(0o750)
+    assert f"chmod 700 {keys}" in complaint(serve("--data", str(running.data), "--port", "0"), 1)
+    keys.chmod(0o700)
+    (keys / "master.key").chmod(0o644)
+    assert "chmod 600" in complaint(serve("--data", str(running.data), "--port", "0"), 1)
+    (keys / "master.key").chmod(0o600)
+    other = "5c" * 32
+    wrong = serve("--data", str(running.data), "--port", "0", TALKWIRE_MASTER_KEY=other)
+    assert "which is not the one given" in complaint(wrong, 1)
+    (keys / "master.key").unlink()
+    assert "not the one given (none)" in complaint(serve("--data", str(running.data), "--port", "0"), 1)
+    inside = serve("--data", str(running.data), "--keys", str(running.data / "keys"), "--port", "0")
+    assert "lies inside the data folder" in complaint(inside, 2)
+
+
 def test_data_of_a_newer_version_is_left_alone(running: Live) -> None:
     stop(running)
     (database,) = running.data.glob("*.db")

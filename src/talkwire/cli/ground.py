@@ -76,7 +76,7 @@ def prepare_keys_folder(path: Path) -> None:
         make_private(path)
     except MasterKeyWrong as error:
         raise CannotStart(str(error)) from error
-    except (FileExistsError, NotADirectoryError) as error:
+    except FileExistsError as error:
         raise CannotStart(f"{path} is not a folder") from error
     except OSError as error:
         raise CannotStart(f"{path} is not writable: {reason_of(error)}") from error
