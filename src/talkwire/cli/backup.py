@@ -52,7 +52,7 @@ def _back_up(settings: Settings, target: Path | None, keys_to: Path | None) -> d
     if target is not None:
         said |= _said("data", target, back_up_data(storage.data_path, target, storage.database_url, now_ms))
     if keys_to is not None:
-        said |= _said("keys", keys_to, back_up_keys(storage.keys_path, keys_to, now_ms))
+        said |= _said("keys", keys_to, back_up_keys(storage.keys_path, keys_to, storage.keys_url, now_ms))
     return said
 
 

@@ -224,7 +224,7 @@ def _desk(
         api_keys=ApiKeys(database, clock, agents, acts),
         brand_keys=BrandKeys(database, clock, acts),
         signing_keys=SigningKeys(database, clock, acts=acts),
-        erasures=Erasures(database, clock, _erasure_times(settings)),
+        erasures=Erasures(database, clock, _erasure_times(settings), acts),
         receipt_keys=ReceiptKeys(database, clock),
         deliveries=Deliveries(database, clock),
         apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),

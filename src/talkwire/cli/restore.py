@@ -79,8 +79,9 @@ def _restore(settings: Settings, source: Path, keys_from: Path | None) -> dict[s
     if keys_from is not None:
         keys = check_backup(keys_from, "keys")
         check_empty(storage.keys_path)
+        put_back_database(keys_from, keys, storage.keys_url, "keys_url")
         put_back(keys_from, storage.keys_path, keys)
-    put_back_database(source, data, storage.database_url)
+    put_back_database(source, data, storage.database_url, "database_url")
     put_back(source, storage.data_path, data)
     return {
         "data": str(storage.data_path),

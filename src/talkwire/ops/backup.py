@@ -49,8 +49,8 @@ def back_up_data(data: Path, target: Path, database_url: str, now_ms: int) -> Ba
     return _finish(target, "data", "postgresql" if database_url else "sqlite", now_ms)
 
 
-def back_up_keys(keys: Path, target: Path, now_ms: int) -> BackedUp:
-    """Copy the key store and the master key. Whoever has both backups reads everything: keep them apart.
+def back_up_keys(keys: Path, target: Path, keys_url: str, now_ms: int) -> BackedUp:
+    """Copy the key store, and the master key if it is a file. Whoever has both backups reads everything.
 
     Raises CannotBackUp, CopyFailed.
     """
@@ -58,7 +58,9 @@ def back_up_keys(keys: Path, target: Path, now_ms: int) -> BackedUp:
     _copy_plain(keys, target)
     for path in sorted(keys.glob("*.db")):
         copy_sqlite(path, target / path.name)
-    return _finish(target, "keys", "sqlite", now_ms)
+    if keys_url:
+        dump_postgres(keys_url, target / DUMP)
+    return _finish(target, "keys", "postgresql" if keys_url else "sqlite", now_ms)
 
 
 def check_apart(*folders: Path) -> None:

@@ -47,16 +47,16 @@ def put_back(source: Path, target: Path, found: Manifest) -> None:
         raise CannotRestore(f"{target} cannot be written: {os.strerror(error.errno or 0).lower()}") from error
 
 
-def put_back_database(source: Path, found: Manifest, database_url: str) -> None:
-    """Load a dump into the PostgreSQL database that the settings name. Raises CannotRestore, CopyFailed."""
-    if (found.database == "postgresql") != bool(database_url):
+def put_back_database(source: Path, found: Manifest, url: str, setting: str) -> None:
+    """Load a dump into the PostgreSQL database that a setting names. Raises CannotRestore, CopyFailed."""
+    if (found.database == "postgresql") != bool(url):
         raise CannotRestore(
-            f"the backup is of {found.database}; set database_url to an empty PostgreSQL database"
+            f"{source} is of PostgreSQL: set {setting} to an empty database"
             if found.database == "postgresql"
-            else "the backup is of SQLite, and database_url names a PostgreSQL database"
+            else f"{source} is of SQLite, and {setting} names a PostgreSQL database"
         )
-    if database_url:
-        load_postgres(source / DUMP, database_url)
+    if url:
+        load_postgres(source / DUMP, url)
 
 
 def check_empty(target: Path) -> None:

@@ -131,7 +131,7 @@ async def test_nothing_is_overwritten_and_keys_lie_apart(tmp_path: Path) -> None
         put_back(tmp_path / "one", data, check_backup(tmp_path / "one", "data"))
     with pytest.raises(CannotBackUp, match="apart"):
         check_apart(tmp_path / "one", tmp_path / "one" / "keys")
-    back_up_keys(keys, tmp_path / "two", 5)
+    back_up_keys(keys, tmp_path / "two", "", 5)
     with pytest.raises(ManifestBroken, match="holds keys"):
         check_backup(tmp_path / "two", "data")
     assert (tmp_path / "two" / "master.key").read_text() == "secret"
