@@ -1,0 +1,61 @@
+"""Erasure and receipts at the desk."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from talkwire.cli.main import main
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    assert CliRunner().invoke(main, ["account", "create", "12345678", "--data", str(folder)]).exit_code == 0
+    return folder
+
+
+def run(data: Path, *arguments: str) -> Any:
+    result = CliRunner().invoke(main, [*arguments, "--data", str(data), "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def test_a_request_is_made_listed_shown_and_cancelled(data: Path) -> None:
+    made = run(data, "erasure", "request", "consumer", "a", "b")
+    assert (made["status"], made["by"], made["count"]) == ("NOT_STARTED", "consumer", 2)
+    assert made["finalAt"] - made["requestedAt"] == 5 * 86_400_000
+    assert [one["id"] for one in run(data, "erasure", "list")] == [made["id"]]
+    assert run(data, "erasure", "show", str(made["id"]))["ids"] == ["a", "b"]
+    assert run(data, "erasure", "cancel", str(made["id"]))["status"] == "CANCELED"
+    assert run(data, "erasure", "list", "--status", "NOT_STARTED") == []
+    assert run(data, "receipts", "list") == []
+    assert run(data, "receipts", "keys") == {"keys": []}
+
+
+def test_what_is_not_there_is_said_in_one_line(data: Path, tmp_path: Path) -> None:
+    for arguments in (("receipts", "show", "7"), ("erasure", "show", "7"), ("erasure", "cancel", "7")):
+        result = CliRunner().invoke(main, [*arguments, "--data", str(data)])
+        assert result.exit_code == 2
+    assert CliRunner().invoke(main, ["receipts", "verify", str(tmp_path / "none")]).exit_code == 2
+    (tmp_path / "broken").write_text("{}")
+    result = CliRunner().invoke(main, ["receipts", "verify", str(tmp_path / "broken")])
+    assert (result.exit_code, result.output.startswith("NOT VERIFIED")) == (1, True)
+
+
+def test_backups_say_where_they_go(data: Path, tmp_path: Path) -> None:
+    said = run(data, "backup", "--to", str(tmp_path / "one"), "--keys-to", str(tmp_path / "two"))
+    assert said["dataFiles"] >= 1
+    assert (tmp_path / "two" / "keys.db").exists()
+    inside = CliRunner().invoke(main, ["backup", "--data", str(data), "--to", str(data / "backup")])
+    assert (inside.exit_code, "apart" in inside.output) == (1, True)
+    assert CliRunner().invoke(main, ["backup", "--data", str(data)]).exit_code == 2
+    again = tmp_path / "again"
+    restored = CliRunner().invoke(
+        main,
+        ["restore", "--from", str(tmp_path / "one"), "--keys-from", str(tmp_path / "two"), "--data", str(again), "--verify"],
+    )  # fmt: skip
+    assert restored.exit_code == 0, restored.output
+    assert [one["id"] for one in run(again, "account", "list")] == ["12345678"]
