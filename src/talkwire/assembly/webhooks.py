@@ -7,7 +7,7 @@ from talkwire.assembly.foundation import Foundation
 from talkwire.connectors.apps import Apps
 from talkwire.connectors.model import App
 from talkwire.handlers.services import Services
-from talkwire.kernel.errors import TalkwireError, Unavailable
+from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import new_short_id
 from talkwire.settings import Settings
 from talkwire.webhooks.courier import Tools
@@ -63,6 +63,6 @@ async def _every_app(accounts: Accounts, apps: Apps) -> list[App]:
             found += await apps.list_apps(account.account_id)
         except Unavailable:
             raise
-        except TalkwireError:
+        except Exception:  # noqa: BLE001 -- a refusal, or tampered rows: that account's alone
             _log.exception("The apps of account %s cannot be read.", account.account_id)
     return found
