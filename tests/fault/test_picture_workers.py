@@ -149,7 +149,7 @@ async def test_a_file_that_cannot_be_read_costs_no_worker(sanitizer: Sanitizer) 
 
 async def test_closing_gives_no_verdict_and_leaves_no_process() -> None:
     sanitizer = await Sanitizer.open(2)
-    await sanitizer.ready()
+    await asyncio.gather(*(worker.ready() for worker in sanitizer._workers))
     pids = [worker.pid for worker in sanitizer._workers]
     jobs = [asked(sanitizer, slow_picture()) for _ in range(5)]
     await started(sanitizer)
@@ -266,10 +266,20 @@ async def test_a_worker_knows_nothing_of_the_servers_environment(
 ) -> None:
     monkeypatch.setenv("TALKWIRE_MASTER_KEY", "secret")
     sanitizer = await Sanitizer.open(1)
+    await sanitizer._workers[0].start()
     environment = Path(f"/proc/{pid_of(sanitizer)}/environ").read_bytes()
     assert b"secret" not in environment
-    await sanitizer.ready()
+    assert (await asked(sanitizer, jpeg())).width == 96
     await sanitizer.close()
+
+
+async def test_no_worker_runs_before_there_is_something_to_do() -> None:
+    sanitizer = await Sanitizer.open(2)
+    assert sanitizer.workload()["workers"] == 0
+    await asked(sanitizer, jpeg())
+    assert sanitizer.workload()["workers"] == 1
+    await sanitizer.close()
+    assert sanitizer.workload()["workers"] == 0
 
 
 async def test_what_was_done_is_counted(sanitizer: Sanitizer) -> None:

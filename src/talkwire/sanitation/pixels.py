@@ -123,7 +123,7 @@ def _coloured(pixels: pyvips.Image) -> pyvips.Image:
         except pyvips.Error:  # a profile that is none: the picture is taken for what its bands say
             pixels = pixels.copy()
             pixels.remove("icc-profile-data")
-    return pixels.colourspace("b-w" if is_grey else "srgb")
+    return pixels if pixels.interpretation in {"b-w", "srgb"} else pixels.colourspace("srgb")
 
 
 def _upright(pixels: pyvips.Image, header: Header) -> pyvips.Image:

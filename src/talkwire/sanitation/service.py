@@ -37,18 +37,17 @@ class Sanitizer:
 
     @classmethod
     async def open(cls, workers: int = 0, limits: Limits | None = None) -> "Sanitizer":
-        """Begin so many workers; 0: one per core. They come up while the caller goes on; see `ready`."""
+        """A pool of so many workers at most; 0: one per core. Each starts when there is something to do for it."""
         sanitizer = cls(workers or _cores(), limits or Limits())
         for worker in sanitizer._workers:
-            try:
-                await worker.start()
-            except OSError as error:  # tried again when there is something to do
-                sanitizer._tell("picture worker cannot start", trouble=str(error))
             sanitizer._free.put_nowait(worker)
         return sanitizer
 
     async def ready(self) -> Mapping[str, bool]:
-        """Wait until a worker can work. What it gave up, by name. Raises NoWorker."""
+        """Have one worker that can work, before there is something to do. What it gave up, by name.
+
+        Raises NoWorker.
+        """
         async with self._worker() as worker:
             return worker.confinement
 
@@ -92,13 +91,13 @@ class Sanitizer:
         return {name: float(all(one.get(name) for one in given_up)) for name in sorted(names)}
 
     def workload(self) -> dict[str, float]:
-        """Workers, those at work, pictures that wait, and workers replaced. For a gauge."""
-        starts = sum(worker.starts for worker in self._workers)
+        """Workers that run, those at work, pictures that wait, and workers replaced. For a gauge."""
+        running = sum(worker.pid is not None for worker in self._workers)
         return {
-            "workers": len(self._workers),
+            "workers": running,
             "busy": max(0, len(self._workers) - self._free.qsize()),
             "waiting": self._waiting,
-            "replaced": max(0, starts - len(self._workers)),
+            "replaced": sum(max(0, worker.starts - 1) for worker in self._workers),
         }
 
     def verdicts(self) -> dict[str, float]:
