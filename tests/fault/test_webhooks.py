@@ -337,7 +337,13 @@ async def test_deliveries_that_come_twice_have_the_same_id(stage: Stage, receive
 async def postgres_node(folder: Path, url: str, keys_url: str) -> Node:
     (folder / "data").mkdir(parents=True)
     (folder / "keys").mkdir()
-    storage = Storage(data_folder=str(folder / "data"), keys_folder=str(folder / "keys"), database_url=url)
+    storage = Storage(
+        data_folder=str(folder / "data"),
+        keys_folder=str(folder / "keys"),
+        database_url=url,
+        keys_url=keys_url,
+        master_key="5a" * 32,
+    )
     return await assemble(Settings(process=Process(demo=True), storage=storage), ShiftedClock())
 
 
