@@ -80,6 +80,8 @@ class Sanitizer:
         """End the workers. What waits or is under way fails with Busy: it has no verdict."""
         self._closed = True
         for worker in self._workers:
+            worker.condemn()
+        for worker in self._workers:
             await worker.close()
         for worker in self._workers:  # whoever waits for one finds it closed
             self._free.put_nowait(worker)
