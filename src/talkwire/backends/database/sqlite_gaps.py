@@ -61,13 +61,15 @@ class Gaps:
         return found if len(found) < MOST_PAGES else []
 
     def clear(self, pages: Sequence[int]) -> None:
-        """Overwrite their gaps, and sync. Only while the log is empty and nobody writes."""
+        """Overwrite their gaps; `sync` makes it last. Only while the log is empty and nobody writes."""
         size, reserved = self._shape()
         for number in pages:
             page = os.pread(self._file, size, number * size)
             gap = gap_in(page, is_first=number == 0, reserved=reserved) if len(page) == size else None
             if gap is not None and is_plausible(page, gap, is_first=number == 0):
                 os.pwrite(self._file, bytes(gap[1] - gap[0]), number * size + gap[0])
+
+    def sync(self) -> None:
         os.fsync(self._file)
 
     def _shape(self) -> tuple[int, int]:

@@ -36,6 +36,7 @@ class Scrubber:
         found = await asyncio.to_thread(self._gaps.find)
         for start in range(0, len(found), GAPS_AT_ONCE):
             await self._when_empty(partial(self._gaps.clear, found[start : start + GAPS_AT_ONCE]))
+        await asyncio.to_thread(self._gaps.sync)
 
     def tidy(self, writer: sqlite3.Connection) -> bool:
         """Called by the writer between two transactions; whether there was anything to do."""
