@@ -105,15 +105,15 @@ class StorageEndpoint:
         try:
             part = _wanted_part(request, file)
         except RangeUnsatisfiable:
-            headers["Content-Range"] = f"bytes */{file.size_bytes}"
+            headers["Content-Range"] = f"bytes */{file.served_bytes}"
             return web.Response(status=416, headers=headers)
         if part is not None:
-            headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{file.size_bytes}"
+            headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{file.served_bytes}"
         status = 200 if part is None else 206
         return await self._send(
             request,
             file,
-            part or Range(0, file.size_bytes),
+            part or Range(0, file.served_bytes),
             web.StreamResponse(status=status, headers=headers),
         )
 
@@ -220,7 +220,7 @@ def _wanted_part(request: web.Request, file: HostedFile) -> Range | None:
     asked_of = request.headers.get("If-Range", "").strip('"')
     if asked_of and asked_of not in {file.etag, formatdate(file.received_at_ms // 1000, usegmt=True)}:
         return None
-    return parse_range(request.headers.get("Range", ""), file.size_bytes)
+    return parse_range(request.headers.get("Range", ""), file.served_bytes)
 
 
 def _refused(request: web.Request, refusal: TalkwireError) -> web.Response:
