@@ -81,7 +81,7 @@ class Worker:
     async def _come_up(self) -> str:
         """What kept it from starting; empty when it is ready."""
         try:
-            if self._process is None or self._process.returncode is not None or self._jobs >= _JOBS:
+            if self._process is None or _has_ended(self._process) or self._jobs >= _JOBS:
                 await self.start()
             if not self._greeted:
                 async with asyncio.timeout(_START_SECONDS):
@@ -168,6 +168,18 @@ class Worker:
                 with contextlib.suppress(OSError):
                     await process.stdin.wait_closed()
         await asyncio.sleep(0)  # the other end of its pipe is closed in the next turn
+
+
+def _has_ended(process: Process) -> bool:
+    """Asked of the kernel: the loop hears of it a moment later, and a file would be lost to it."""
+    if process.returncode is not None:
+        return True
+    if not hasattr(os, "waitid"):  # macOS
+        return False
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # reaped already
+        return True
 
 
 _TIME_IS_UP = {-signal.SIGPROF, -signal.SIGXCPU}
