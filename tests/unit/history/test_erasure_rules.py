@@ -1,0 +1,143 @@
+"""Decisions of erasure at their edges."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from talkwire.history.erasure_errors import ErasureFinal, TooManyErasures
+from talkwire.history.erasure_model import (
+    MASK,
+    ErasureRequest,
+    ErasureTimes,
+    ItemKind,
+    RequestState,
+    SubjectKind,
+)
+from talkwire.history.erasure_rules import (
+    REQUESTS_PER_MONTH,
+    Shown,
+    admit_request,
+    check_cancellable,
+    deadline_at,
+    due_at,
+    is_masked,
+    is_overdue,
+    item_of_file,
+    masked_event,
+    month_began,
+    month_ends_in_seconds,
+)
+from talkwire.kernel.ids import AccountId
+
+TEXT = {"type": "ContentEvent", "contentType": "text/plain", "message": MASK}
+
+
+def ms(*moment: int) -> int:
+    return int(datetime(*moment, tzinfo=UTC).timestamp() * 1000)  # type: ignore[misc,arg-type]
+
+
+def request(state: RequestState = RequestState.NOT_STARTED) -> ErasureRequest:
+    return ErasureRequest(
+        account_id=AccountId("1"),
+        request_id=1,
+        kind=SubjectKind.CONSUMER,
+        subjects=("a",),
+        requested_by="x",
+        requested_at_ms=0,
+        due_at_ms=due_at(0, ErasureTimes(60, 2)),
+        deadline_at_ms=deadline_at(0, ErasureTimes(60, 2)),
+        state=state,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "masked"),
+    [
+        ({"type": "ContentEvent", "contentType": "text/plain", "message": "Ada"}, TEXT),
+        ({"type": "ContentEvent", "message": "Ada", "quickReplies": {"x": "Ada"}}, TEXT),
+        ({"type": "ContentEvent", "contentType": "forms/secure-invitation", "message": {"id": "Ada"}}, TEXT),
+        (
+            {"type": "RichContentEvent", "content": {"title": "Ada"}, "quickReplies": 1},
+            {"type": "RichContentEvent", "content": {"type": "text", "text": MASK}},
+        ),
+        (
+            {
+                "type": "ContentEvent",
+                "contentType": "hosted/file",
+                "message": {"relativePath": "/p", "fileType": "PNG", "caption": "Ada", "preview": "Ada"},
+            },
+            {
+                "type": "ContentEvent",
+                "contentType": "hosted/file",
+                "message": {"relativePath": "/p", "fileType": "PNG", "caption": MASK, "erased": True},
+            },
+        ),
+        (
+            {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [1]},
+            {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [1]},
+        ),
+        ({"type": "Unheard of", "message": "Ada"}, TEXT),
+        (["Ada"], TEXT),
+    ],
+)
+def test_nothing_that_was_said_stays_and_twice_is_once(event: Any, masked: Any) -> None:
+    once = masked_event(msgspec.json.encode(event))
+    assert msgspec.json.decode(once) == masked
+    assert masked_event(once) == once
+    assert is_masked(once)
+    assert b"Ada" not in once
+
+
+def test_a_request_is_final_when_its_time_is_over() -> None:
+    check_cancellable(request(), 59_999)
+    for refused, now_ms in (
+        (request(), 60_000),
+        (request(RequestState.CANCELED), 0),
+        (request(RequestState.IN_PROGRESS), 0),
+        (request(RequestState.DONE), 0),
+    ):
+        with pytest.raises(ErasureFinal):
+            check_cancellable(refused, now_ms)
+
+
+def test_the_deadline_counts_from_when_it_is_final() -> None:
+    last = 60_000 + 2 * 86_400_000
+    assert not is_overdue(request(), last - 1)
+    assert is_overdue(request(), last)
+
+
+@pytest.mark.parametrize(
+    ("now", "began", "seconds"),
+    [
+        ((2026, 12, 31, 23, 59, 59), (2026, 12, 1), 1),
+        ((2027, 1, 1), (2027, 1, 1), 31 * 86_400),
+        ((2028, 2, 28), (2028, 2, 1), 2 * 86_400),
+    ],
+)
+def test_months_are_of_the_calendar(now: Any, began: Any, seconds: int) -> None:
+    assert month_began(ms(*now)) == ms(*began)
+    assert month_ends_in_seconds(ms(*now)) == seconds
+
+
+def test_a_month_has_so_many_requests() -> None:
+    admit_request(REQUESTS_PER_MONTH - 1, ms(2026, 11, 20))
+    with pytest.raises(TooManyErasures) as refusal:
+        admit_request(REQUESTS_PER_MONTH, ms(2026, 11, 20))
+    assert refusal.value.retry_after_seconds == 11 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("is_consumers", "elsewhere", "kind"),
+    [
+        (True, True, ItemKind.FILE),
+        (True, False, ItemKind.FILE),
+        (False, False, ItemKind.FILE),
+        (False, True, ItemKind.SHARED_FILE),
+    ],
+)
+def test_only_a_brands_file_that_others_see_stays(
+    is_consumers: bool, elsewhere: bool, kind: ItemKind
+) -> None:
+    assert item_of_file(Shown("/p", {}, is_consumers, elsewhere)) is kind
