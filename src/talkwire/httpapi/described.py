@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from talkwire.messaging.automatic_rules import AutomaticMessage
+from talkwire.protocol import http_past as past
 from talkwire.protocol import http_shapes as s
 from talkwire.routing.rules import RoutingRule
 
@@ -200,30 +201,30 @@ CONFIGURING = (
 _OWN = f"{HISTORY}/conversations/conversation/content/search"
 PAST = (
     Route("POST", f"{HISTORY}/conversations/search", "Past conversations by their metadata", "agent", PAGE,
-          s.SearchBody, s.FoundConversations),
+          past.SearchBody, past.FoundConversations),
     Route("POST", f"{HISTORY}/conversations/conversation/search", "Past conversations by id", "agent", PAGE,
-          s.ConversationSearchBody, s.FoundConversations),
+          past.ConversationSearchBody, past.FoundConversations),
     Route("POST", f"{HISTORY}/conversations/consumer/search", "A consumer's past conversations", "agent", PAGE,
-          s.ConsumerSearchBody, s.FoundConversations),
-    Route("POST", f"{HISTORY}/agent-view/status", "How agents stand", "agent", body=s.AgentStatusBody,
-          answer=s.AgentStatusAnswer),
+          past.ConsumerSearchBody, past.FoundConversations),
+    Route("POST", f"{HISTORY}/agent-view/status", "How agents stand", "agent", body=past.AgentStatusBody,
+          answer=past.AgentStatusAnswer),
     Route("GET", _OWN, "A consumer's own conversation", "consumer",
-          (P("conversationId", "Which one.", required=True),), answer=s.OwnEvents),
-    Route("POST", _OWN, "A consumer's own conversation", "consumer", body=s.OwnConversationBody,
-          answer=s.OwnEvents),
-    Route("POST", DELETION, "Ask for the deletion of personal data", "administrator", body=s.DeletionBody,
-          answer=s.DeletionAnswer, status=201),
+          (P("conversationId", "Which one.", required=True),), answer=past.OwnEvents),
+    Route("POST", _OWN, "A consumer's own conversation", "consumer", body=past.OwnConversationBody,
+          answer=past.OwnEvents),
+    Route("POST", DELETION, "Ask for the deletion of personal data", "administrator", body=past.DeletionBody,
+          answer=past.DeletionAnswer, status=201),
     Route("GET", DELETION, "Deletion requests", "administrator",
           (P("status", "NOT_STARTED, IN_PROGRESS, CANCELED or DONE."), P("fromDate", "A date or moment."),
-           P("toDate", "A date or moment.")), answer=list[s.ListedDeletion]),
+           P("toDate", "A date or moment.")), answer=list[past.ListedDeletion]),
     Route("GET", f"{DELETION}/{{request_id}}", "A deletion request", "administrator",
-          answer=list[s.ListedDeletion]),
+          answer=list[past.ListedDeletion]),
     Route("POST", f"{DELETION}/{{request_id}}/cancel", "Cancel a deletion request", "administrator",
-          answer=list[s.DeletionAnswer]),
+          answer=list[past.DeletionAnswer]),
     Route("DELETE", f"{DELETION}/{{request_id}}", "Cancel a deletion request", "administrator",
-          answer=list[s.DeletionAnswer]),
+          answer=list[past.DeletionAnswer]),
     Route("PUT", f"{DELETION}/{{request_id}}", "Cancel a deletion request", "administrator",
-          body=s.CancellationBody, answer=list[s.DeletionAnswer]),
+          body=past.CancellationBody, answer=list[past.DeletionAnswer]),
     Route("GET", f"{DELETION}/{{request_id}}/receipt", "The signed receipt of a deletion", "administrator",
           answer=ANY),
     Route("GET", "/.well-known/talkwire/receipt-keys/{account_id}", "The keys that sign receipts", answer=ANY),
