@@ -22,6 +22,12 @@ DETAIL_CHARACTERS = 256
 PERSONAL = "{consumer}"
 """Stands where a consumer's id stood; `restored` puts it back."""
 
+OTHER = "{other}"
+"""Stands where the path of a file names a consumer whose record this is not. Nothing puts it back."""
+
+_UPLOADER = re.compile(r"(?<=/)(?![A-Za-z0-9_\-]+\.[0-9]+_uuid_)[A-Za-z0-9.\-_]+(?=_uuid_)")
+"""The uploader in a relative path, unless it is an agent's old id, `{account}.{user id}`."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _encode = msgspec.json.Encoder(order="sorted").encode
 _encode_record = msgspec.json.Encoder().encode
@@ -78,8 +84,10 @@ def is_own_act(entry: Entry, actor: str) -> bool:
 
 
 def masked(text: str, consumer_id: str) -> str:
-    """The text without the consumer's id."""
-    return text.replace(consumer_id, PERSONAL) if consumer_id else text
+    """The text without the consumer's id, and without any other's in a file's path. Agents' stay."""
+    if consumer_id:
+        text = text.replace(consumer_id, PERSONAL)
+    return _UPLOADER.sub(OTHER, text) if "_uuid_" in text else text
 
 
 def restored(text: str, consumer_id: str) -> str:

@@ -8,10 +8,12 @@ from talkwire.audit import rules, store
 from talkwire.audit.errors import HeadMissing, TrailBehind
 from talkwire.audit.model import Draft, Entry, Head, Sealed
 from talkwire.audit.origin import ACTOR, ORIGIN
+from talkwire.audit.refusals import Refusals
 from talkwire.audit.rules import GENESIS
 from talkwire.audit.sealing import CODE_PURPOSE, Boxes, Sealer
 from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import TalkwireError, Unavailable
 
 MOST_WAITING = 50_000
 MOST_IN_ONE_UNIT = 2_000
@@ -33,6 +35,7 @@ class Trail:
         self._codes: dict[str, bytes] = {}
         self._waiting: list[tuple[str, Draft, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._refusals = Refusals(clock)
 
     async def record(self, *entries: Entry) -> None:
         """Durable when it returns. What is recorded at once shares a commit. Raises Unavailable."""
@@ -51,6 +54,19 @@ class Trail:
             await done[0]
         else:
             await asyncio.gather(*done)
+
+    async def refuse(self, entry: Entry, refusal: TalkwireError) -> None:
+        """Record that something was refused, and why; the same refusal at most once a minute, then counted.
+
+        What only has to be tried again (Unavailable) is none. Raises Unavailable.
+        """
+        if isinstance(refusal, Unavailable):
+            return
+        detail = {**entry.detail, "reason": type(refusal).__name__, "says": str(refusal)}
+        told = Entry(entry.account_id, entry.act, entry.subject, entry.consumer_id, entry.actor, detail)
+        passed = self._refusals.let_through(told, entry.actor or ACTOR.get() or ORIGIN.get())
+        if passed is not None:
+            await self.record(passed)
 
     async def do(self, unit: Unit[T], *entries: Entry, then: Callable[[T], None] | None = None) -> T:
         """Do a unit of work and record it in the same commit; returns the unit's result."""

@@ -12,6 +12,7 @@ from talkwire.files.previews import Previews
 from talkwire.files.register import FileRegister
 from talkwire.files.verdicts import Verdicts
 from talkwire.identity.model import Principal
+from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
 from talkwire.vault.model import CONSUMER, Holder
 from talkwire.vault.service import Vault
@@ -58,6 +59,22 @@ class Publications:
         From then on the conversation's consumer holds its key. Raises FileSharingOff, MaySendNoFiles,
         FileTypeNotAllowed, PreviewUnusable, UnusableFile, NotJudgedYet.
         """
+        try:
+            return await self._admit(who, conversation_id, consumer_id, message)
+        except TalkwireError as refusal:
+            detail = {"path": message.relative_path, "conversation": conversation_id}
+            own = who.id if who.is_consumer else ""
+            entry = Entry(who.account_id, Act.REFUSED, "publish", own, actor=who.id, detail=detail)
+            await self._trail.refuse(entry, refusal)
+            raise
+
+    async def _admit(
+        self,
+        who: Principal,
+        conversation_id: ConversationId,
+        consumer_id: ParticipantId,
+        message: HostedFileMessage,
+    ) -> Publication:
         await self._access.admit_sharing(who)
         rules.admit_published_type(message.file_type)
         claimed = rules.read_preview(message.preview, self._limits)

@@ -12,6 +12,7 @@ from talkwire.files.storage import FileStorage
 from talkwire.files.temp_urls import TempUrls
 from talkwire.identity.model import Principal
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import ParticipantId, new_uuid
 
 
@@ -42,6 +43,14 @@ class Files:
         Raises FileSharingOff, MaySendNoFiles, FileSizeMissing, FileTooLarge, FileTypeNotAllowed,
         TooManySlots.
         """
+        try:
+            return await self._open_upload(who, claim)
+        except TalkwireError as refusal:
+            detail: dict[str, str | int] = {"bytes": claim.size_bytes, "type": claim.file_type}
+            await self._trail.refuse(_entry(who, Act.REFUSED, "upload URL", **detail), refusal)
+            raise
+
+    async def _open_upload(self, who: Principal, claim: UploadClaim) -> TempUrl:
         await self._access.admit_sharing(who)
         uploader = rules.uploader_of(who)
         rules.admit_upload(claim, uploader, self._limits)
@@ -50,7 +59,7 @@ class Files:
         self._slots.open(who.account_id, uploader_id, uploader, now_ms)
         path = build_path(who.account_id, uploader_id, new_uuid(), now_ms, claim.file_type)
         url = await self.urls.sign("PUT", who.account_id, path)
-        detail = {"bytes": claim.size_bytes, "type": claim.file_type.upper()}
+        detail: dict[str, str | int] = {"bytes": claim.size_bytes, "type": claim.file_type.upper()}
         await self._trail.record(_entry(who, Act.SLOT_ISSUED, path, **detail))
         return url
 
@@ -63,9 +72,14 @@ class Files:
         """
         file = await self._access.find_downloadable(who, relative_path)
         if file is None or not (file.state.may_be_served or file.state is FileState.RECEIVED):
-            raise FileNotFound
+            refusal = FileNotFound()
+            await self._trail.refuse(_entry(who, Act.REFUSED, "download URL", path=relative_path), refusal)
+            raise refusal
         url = await self.urls.sign("GET", who.account_id, relative_path)
-        await self._trail.record(_entry(who, Act.URL_ISSUED, relative_path))
+        consumer_id = who.id if who.is_consumer else rules.consumer_of(file.uploader, file.uploader_id)
+        await self._trail.record(
+            Entry(who.account_id, Act.URL_ISSUED, relative_path, consumer_id, actor=who.id)
+        )
         return url
 
 

@@ -17,6 +17,7 @@ from talkwire.files.rules import consumer_of
 from talkwire.files.sealed import SealedObjects
 from talkwire.files.temp_urls import SignedPath, TempUrls
 from talkwire.files.verdicts import Verdicts
+from talkwire.kernel.errors import TalkwireError
 from talkwire.vault.errors import KeyDestroyed, Tampered
 
 
@@ -51,7 +52,20 @@ class FileStorage:
 
     async def receive(self, signed: SignedPath, chunks: AsyncIterator[bytes]) -> Received:
         """As `Receiving.receive`."""
-        return await self._receiving.receive(signed, chunks)
+        try:
+            return await self._receiving.receive(signed, chunks)
+        except TalkwireError as refusal:
+            await self.refused(signed, "PUT", refusal)
+            raise
+
+    async def refused(self, signed: SignedPath, method: str, refusal: TalkwireError) -> None:
+        """Put on record that nothing was taken or given under a genuine URL."""
+        named = signed.named
+        consumer_id = consumer_of(named.uploader, named.participant_id)
+        entry = Entry(
+            named.account_id, Act.REFUSED, signed.relative_path, consumer_id, detail={"method": method}
+        )
+        await self._trail.refuse(entry, refusal)
 
     async def get(self, signed: SignedPath) -> HostedFile:
         """The file behind a genuine URL, once it is judged. Raises FileNotFound, NotJudgedYet."""
@@ -62,7 +76,9 @@ class FileStorage:
             await self._verdicts.wait(name, deadline)
             file = await self._register.find(*name)
         if file is None or not file.state.may_be_served:
-            raise FileNotFound
+            refusal = FileNotFound()
+            await self.refused(signed, "GET", refusal)
+            raise refusal
         return file
 
     async def read(self, file: HostedFile, start: int, length: int) -> AsyncGenerator[bytes, None]:

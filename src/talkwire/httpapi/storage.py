@@ -83,7 +83,9 @@ class StorageEndpoint:
     async def _put(self, request: web.Request) -> web.StreamResponse:
         signed = await self._check(request)
         if (request.content_length or 0) > self._storage.max_bytes(signed):
-            raise BodyTooLarge(self._storage.max_bytes(signed))
+            refusal = BodyTooLarge(self._storage.max_bytes(signed))
+            await self._storage.refused(signed, "PUT", refusal)
+            raise refusal
         await _invite_body(request)
         try:
             received = await self._storage.receive(signed, request.content.iter_any())
