@@ -111,7 +111,7 @@ async def test_no_byte_is_left_where_pages_were_split_and_joined(tmp_path: Path)
             names
         )
         gaps.close()
-        assert (await database.read("PRAGMA integrity_check"))[0][0] == "ok"
+        assert (await database.read("PRAGMA integrity_check"))[0]["integrity_check"] == "ok"
 
 
 async def test_a_reader_of_old_rows_is_not_waited_for_by_those_who_write(
