@@ -1,5 +1,6 @@
 """The delivery of webhooks, put together."""
 
+import asyncio
 import logging
 
 from talkwire.accounts.service import Accounts
@@ -44,6 +45,7 @@ def webhooks_of(base: Foundation, apps: Apps, services: Services) -> Webhooks:
         tasks=base.tasks,
         observe=base.metrics.webhook_went,
         concurrency=settings.webhooks.webhook_concurrency,
+        hungry=asyncio.Event(),
     )
     is_shared = bool(settings.storage.database_url)
     place = Place(new_short_id() if is_shared else "this node alone", is_shared)

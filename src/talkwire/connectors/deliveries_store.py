@@ -202,7 +202,7 @@ async def changed_since(
 ) -> Sequence[Row]:
     """Conversations of the app whose record changed from then on, in that order, with what was told of them."""
     return await database.read(
-        "SELECT c.conversation_id, c.updated_at, c.version, w.told_version FROM conversations c "
+        "SELECT c.conversation_id, c.created_at, c.updated_at, c.version, w.told_version FROM conversations c "
         "LEFT JOIN webhook_cursors w ON w.account_id = c.account_id AND w.endpoint_id = $3 "
         "AND w.conversation_id = c.conversation_id "
         "WHERE c.account_id = $1 AND c.app_id = $2 AND c.app_id <> '' "

@@ -1,7 +1,7 @@
 """Use cases of conversations: open, look, change, list."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from talkwire.backends.database.port import Database, Row, Transaction
@@ -73,6 +73,10 @@ class Conversations:
         """The conversation as it stands; read when it is not in memory. Raises ConversationNotFound."""
         wanted = ConversationId(conversation_id)
         return self.views.find(account_id, wanted) or await self._loader.load(account_id, wanted)
+
+    async def views_of(self, account_id: AccountId, conversation_ids: Sequence[ConversationId]) -> list[View]:
+        """Those that exist, read together when they are not in memory."""
+        return await self._loader.load_many(account_id, conversation_ids)
 
     async def view_of_dialog(self, account_id: AccountId, dialog_id: str) -> View:
         """The conversation that a dialog belongs to. Raises ConversationNotFound."""

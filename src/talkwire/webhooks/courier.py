@@ -1,5 +1,6 @@
 """Serves one endpoint: lanes that are ready take turns, failed ones wait, and one that is down is left alone."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -43,6 +44,9 @@ from talkwire.webhooks.sender import Answer, Sender
 MAX_READY = 1_000
 """Lanes in line; more wait in the database."""
 
+LOW = 400
+"""Lanes in line below which more are fetched."""
+
 MAX_PARKED = 1_000
 MAX_IDLE = 2_000
 """Lanes kept after their work, so that the next event need not read the cursor."""
@@ -68,6 +72,7 @@ class Tools(NamedTuple):
     tasks: Tasks
     observe: Observe
     concurrency: int
+    hungry: asyncio.Event  # set when a courier needs more than it has in line
 
 
 class Courier:
@@ -84,6 +89,7 @@ class Courier:
         self.parked: dict[str, Lane] = {}
         self.retrying: set[str] = set()  # deliveries that are tried again right now
         self.in_flight = 0
+        self.is_looked_for = False  # a look is under way
         self._chats = 0
         self._tools = tools
 
@@ -99,11 +105,16 @@ class Courier:
             lane.hear(event)
             self._wake(lane)
 
-    def wake(self, conversation_id: str, *, must_look: bool = False) -> bool:
-        """There may be something to tell of a conversation; False: not now, ask again."""
+    def wake(self, conversation_id: str, *, must_look: bool = False, cursor: Cursor | None = None) -> bool:
+        """There may be something to tell of a conversation; False: not now, ask again.
+
+        `cursor` is what the database just said, when no lane knows better.
+        """
         lane = self._lane(conversation_id)
         if lane is None:
             return False
+        if cursor is not None and not lane.is_loaded and not lane.is_running:
+            lane.load(cursor)
         lane.must_look = lane.must_look or must_look
         self._wake(lane)
         return True
@@ -271,6 +282,8 @@ class Courier:
             elif must_go_on:
                 self._line_up(lane)
             self._dispatch()
+            if self.is_behind and len(self.ready) < LOW and not self.is_looked_for:
+                self._tools.hungry.set()
 
     def _must_stop(self) -> bool:
         return self.is_paused or permit(self.health, self._tools.clock.now_ms()) is not Permit.ALL

@@ -47,6 +47,7 @@ class Keeper:
         self._database = database
         self._tasks = tasks
         self._pending: dict[str, Progress] = {}
+        self._writing: dict[str, Progress] = {}
         self._flushing = asyncio.Lock()
         self._is_due = False
 
@@ -62,8 +63,10 @@ class Keeper:
 
     def holds(self, endpoint_id: str, conversation_id: str) -> bool:
         """Whether a cursor waits to be written."""
-        found = self._pending.get(endpoint_id)
-        return found is not None and conversation_id in found.cursors
+        return any(
+            endpoint_id in group and conversation_id in group[endpoint_id].cursors
+            for group in (self._pending, self._writing)
+        )
 
     async def room(self) -> None:
         """Wait while too much waits to be written."""
@@ -74,6 +77,7 @@ class Keeper:
         """What was noted so far is on disk when this returns. Raises Unavailable."""
         async with self._flushing:
             taken, self._pending = self._pending, {}
+            self._writing = taken
             if not taken:
                 return
 
@@ -87,6 +91,8 @@ class Keeper:
                 for endpoint_id, progress in taken.items():
                     progress.put_under(self._pending.setdefault(endpoint_id, Progress(progress.endpoint)))
                 raise
+            finally:
+                self._writing = {}
 
     def forget(self, endpoint_id: str) -> None:
         """The endpoint is gone."""

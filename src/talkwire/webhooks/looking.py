@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from talkwire.backends.database.port import Database, Row
 from talkwire.connectors import deliveries_store as store
+from talkwire.connectors.delivery_model import Cursor
 from talkwire.connectors.delivery_rules import Permit, is_behind, permit
 from talkwire.kernel.errors import Unavailable
-from talkwire.webhooks.courier import MAX_READY, Courier, Tools
+from talkwire.webhooks.courier import LOW, MAX_READY, Courier, Tools
 
 PAGE = 500
-LOW = 200
-"""Lanes in line below which more are fetched."""
-
 SHARED_SECONDS = 1.0
 ALONE_SECONDS = 30.0
 RETRIES_SECONDS = 0.5
@@ -80,6 +78,8 @@ class Looking:
             courier.note_drained()
         except Unavailable:
             place.retries_at = now + 1
+        finally:
+            courier.is_looked_for = False
 
     async def _retries(self, courier: Courier) -> None:
         due = await store.due_retries(self._database, courier.endpoint, self._tools.clock.now_ms(), PAGE)
@@ -94,6 +94,7 @@ class Looking:
             rows = await store.changed_since(
                 self._database, courier.endpoint, place.changed_ms, place.changed_id, PAGE
             )
+            await self._prepare(courier, [row for row in rows if self._is_new(courier, row)])
             for row in rows:
                 if not self._line_up_changed(courier, row):
                     place.changes_at = now + 0.1
@@ -115,7 +116,19 @@ class Looking:
         if told is not None and told >= row["version"]:
             return True
         self._tools.reading.forget_view(courier.endpoint.account_id, conversation_id, row["version"])
-        return courier.wake(conversation_id)
+        is_untold = told is None and row["created_at"] >= courier.endpoint.since_ms
+        cursor = Cursor(conversation_id=conversation_id) if is_untold else None
+        return courier.wake(conversation_id, cursor=cursor)
+
+    def _is_new(self, courier: Courier, row: Row) -> bool:
+        return row["told_version"] is None and row["conversation_id"] not in courier.lanes
+
+    async def _prepare(self, courier: Courier, rows: list[Row]) -> None:
+        """As many as will be lined up."""
+        room = MAX_READY - len(courier.ready)
+        if rows and room > 0:
+            ids = [row["conversation_id"] for row in rows[:room]]
+            await self._tools.reading.prepare(courier.endpoint, ids)
 
     async def _cursors(self, courier: Courier, place: _Progress, now: float) -> None:
         """Open conversations with something to tell, a page at a time, round and round."""
@@ -127,6 +140,8 @@ class Looking:
         rows = await store.open_cursors(
             self._database, courier.endpoint, place.cursor_id, self._tools.clock.now_ms(), PAGE
         )
+        behind = [row for row in rows if row["is_behind"] and row["conversation_id"] not in courier.lanes]
+        await self._prepare(courier, behind)
         for row in rows:
             if len(courier.ready) >= MAX_READY:
                 courier.is_behind = True
@@ -143,7 +158,7 @@ class Looking:
         lane = courier.lanes.get(conversation_id)
         if lane is None or not lane.is_loaded:
             if row["is_behind"]:
-                courier.wake(conversation_id, must_look=True)
+                courier.wake(conversation_id, must_look=True, cursor=store.cursor_of(row))
             return
         is_waiting = lane.is_running or lane.is_wanted or conversation_id in courier.parked
         is_late = is_behind(lane.cursor, row["version"], int(row["events"]))

@@ -1,5 +1,7 @@
 """What comes next for a lane: read from what was heard, from the log, and from the conversation as it stands."""
 
+from collections.abc import Sequence
+
 from talkwire.backends.database.port import Database
 from talkwire.connectors import deliveries_store as store
 from talkwire.connectors.delivery_model import Cursor, Delivery, Endpoint
@@ -10,7 +12,7 @@ from talkwire.conversations.model import DialogType, State
 from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import View
 from talkwire.identity.model import Kind, Principal
-from talkwire.kernel.ids import AccountId, ParticipantId
+from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
 from talkwire.messaging.catching_up import Log
 from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import Audience
@@ -34,6 +36,10 @@ class Reading:
             self._database, endpoint.account_id, endpoint.endpoint_id, lane.conversation_id
         )
         lane.load(held or await self._beginning(endpoint, lane.conversation_id))
+
+    async def prepare(self, endpoint: Endpoint, conversation_ids: Sequence[str]) -> None:
+        """Read the conversations of lanes to come together: one by one costs several times as much."""
+        await self._conversations.views_of(endpoint.account_id, [ConversationId(i) for i in conversation_ids])
 
     async def next_letter(self, endpoint: Endpoint, lane: Lane) -> Letter | None:
         """The letter at the head; None when all is told, which the lane then notes.

@@ -90,7 +90,10 @@ class Webhooks:
             for courier in self.couriers():
                 courier.tick()
                 self._look(courier, loop.time())
-            await asyncio.sleep(TICK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._tools.hungry.wait()
+            self._tools.hungry.clear()
 
     async def _safely(self, work: Awaitable[None]) -> None:
         """What fails is tried again in its turn; it must not be the end of every delivery."""
@@ -267,6 +270,7 @@ class Webhooks:
         if courier.is_paused or (under_way is not None and not under_way.done()):
             return
         if self._looking.is_due(courier, now):
+            courier.is_looked_for = True
             work = self._looking.look(courier, now)
             self._looks[endpoint_id] = self._tools.tasks.start(work, "webhooks: look")
 
