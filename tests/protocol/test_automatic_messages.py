@@ -69,7 +69,7 @@ async def test_who_asks_and_speaks_in_time_is_welcomed_by_a_controller(cast: Cas
     await socket.ask("ms.SubscribeMessagingEvents", {"dialogId": talk})
     await socket.note("MessagingEventNotification")
     await say(socket, talk, "hello")
-    heard = []
+    heard: list[Json] = []
     while len(heard) < 3:
         heard += (await socket.note("MessagingEventNotification"))["changes"]
     assert [change["sequence"] for change in heard] == [0, 1, 2]
