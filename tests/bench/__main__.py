@@ -27,6 +27,7 @@ from bench.figures import (
     start,
     transfer,
     upload_urls,
+    webhooks,
 )
 from bench.machine import Machine, look_at_machine
 from bench.report import Result
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "exchange": exchange.measure,
     "sanitation": sanitation.measure,
     "connector": connector_sends.measure,
+    "webhooks": webhooks.measure,
     "crowd": crowd.measure,
     "ejabberd": against_ejabberd.measure,
 }

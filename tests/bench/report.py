@@ -51,6 +51,8 @@ TARGETS = {
     "file exchange with rebuilding ÷ bare pyvips": Target(0.8, 0.9),
     "12 megapixels to 800 pixels ÷ bare pyvips": Target(0.8, 0.8),
     "sends over the Connector API": Target(8_000, 8_000),
+    "webhook after commit p99": Target(20, 20, less_is_better=True),
+    "delivery of waiting webhooks": Target(2_000, 2_000),
     "start to first answer": Target(2, 1, less_is_better=True),
     "reconnect storm": Target(30, 15, less_is_better=True),
 }
