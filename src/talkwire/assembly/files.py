@@ -13,6 +13,7 @@ from talkwire.backends.scanner.port import Scanner
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
 from talkwire.files.erasing import Erasing, InMemory
+from talkwire.files.jobs import jobs
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits
@@ -21,13 +22,16 @@ from talkwire.files.publications import Publications
 from talkwire.files.receiving import Receiving
 from talkwire.files.register import FileRegister
 from talkwire.files.renditions import Renditions
+from talkwire.files.retention import Retention
 from talkwire.files.sealed import SealedObjects
 from talkwire.files.service import Files
 from talkwire.files.slots import SlotBook
 from talkwire.files.storage import FileStorage
+from talkwire.files.sweeping import Sweeping
 from talkwire.files.temp_urls import TempUrls
 from talkwire.files.verdicts import Verdicts
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.jobs import Job
 from talkwire.kernel.tasks import Tasks
 from talkwire.ops.metrics import Metrics
 from talkwire.sanitation.model import Wish
@@ -63,8 +67,13 @@ class FileRooms:
     judge: Judge
     leftovers: Leftovers
     erasing: Erasing
+    retention: Retention
+    sweeping: Sweeping
     sanitizer: Sanitizer | None
     scanner: WatchedScanner | None = None
+
+    def jobs(self) -> list[Job]:
+        return jobs(self.retention, self.sweeping, self.leftovers)
 
     def watch(self, metrics: Metrics) -> None:
         judge = self.judge
@@ -158,4 +167,8 @@ def file_rooms(ground: FileGround) -> FileRooms:
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
     memory = InMemory(register, previews, verdicts)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
-    return FileRooms(files, publications, previews, judge, leftovers, erasing, ground.sanitizer)
+    retention = Retention(database, clock, ground.switches, erasing, limits.orphan_seconds)
+    sweeping = Sweeping(database, ground.store, ground.vault, clock)
+    return FileRooms(
+        files, publications, previews, judge, leftovers, erasing, retention, sweeping, ground.sanitizer
+    )

@@ -128,6 +128,7 @@ async def _assemble(base: Foundation) -> Node:
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     jobs = [
         *jobs_of(base, identity),
+        *files.jobs(),
         *services.controller.jobs(),
         *audit_jobs(keys.anchors),
         *erasure_jobs(erasure.runs),

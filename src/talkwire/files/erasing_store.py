@@ -25,6 +25,67 @@ async def list_of_conversations(
     return [row["relative_path"] for row in rows]
 
 
+async def list_forsaken(database: Database, before_ms: int, limit: int) -> list[tuple[AccountId, str]]:
+    """Files of every account that were received before and never published; erasures that were broken off."""
+    found: list[tuple[AccountId, str]] = []
+    for state in ("received", "clean", "rejected"):  # each a run over the index of what is not published
+        rows = await database.read(
+            "SELECT account_id, relative_path FROM files WHERE state = $1 AND state <> 'published'"
+            " AND received_at < $2 ORDER BY received_at LIMIT $3",
+            state,
+            before_ms,
+            limit,
+        )
+        found += [(AccountId(row["account_id"]), row["relative_path"]) for row in rows]
+    return found
+
+
+async def list_unfinished(database: Database, limit: int) -> list[tuple[AccountId, str, str]]:
+    """Files of every account whose erasure was begun, with its reason."""
+    rows = await database.read(
+        "SELECT account_id, relative_path, reason FROM files WHERE state = 'erasing'"
+        " AND state <> 'published' LIMIT $1",
+        limit,
+    )
+    return [(AccountId(row["account_id"]), row["relative_path"], row["reason"]) for row in rows]
+
+
+async def list_accounts(database: Database) -> list[AccountId]:
+    """Every account that has published files."""
+    rows = await database.read("SELECT DISTINCT account_id FROM files WHERE state = 'published'")
+    return [AccountId(row["account_id"]) for row in rows]
+
+
+async def list_expired(database: Database, account_id: AccountId, before_ms: int, limit: int) -> list[str]:
+    """Files that were last published before, the oldest first."""
+    rows = await database.read(
+        "SELECT relative_path FROM files WHERE account_id = $1 AND state = 'published' AND published_at < $2"
+        " ORDER BY published_at LIMIT $3",
+        account_id,
+        before_ms,
+        limit,
+    )
+    return [row["relative_path"] for row in rows]
+
+
+async def list_known_objects(database: Database, object_keys: Sequence[str]) -> set[str]:
+    """Which of these objects belong to a file, of whatever account."""
+    rows = await database.read(
+        f"SELECT object_key FROM files WHERE object_key IN ({marks(1, len(object_keys))})", *object_keys
+    )
+    return {row["object_key"] for row in rows}
+
+
+async def list_known_keys(database: Database, account_id: AccountId, key_ids: Sequence[str]) -> set[str]:
+    """Which of these keys belong to a file."""
+    rows = await database.read(
+        f"SELECT key_id FROM files WHERE account_id = $1 AND key_id IN ({marks(2, len(key_ids))})",
+        account_id,
+        *key_ids,
+    )
+    return {row["key_id"] for row in rows}
+
+
 async def list_of_uploader(database: Database, account_id: AccountId, uploader_id: str) -> list[str]:
     rows = await database.read(
         "SELECT relative_path FROM files WHERE account_id = $1 AND uploader_id = $2", account_id, uploader_id

@@ -38,7 +38,7 @@ TAMPERED = "tampered with"
 class Judge:
     """Runs until it is cancelled; `take` hands it a file."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- a verdict touches everything that is kept of a file
         self,
         database: Database,
         clock: Clock,

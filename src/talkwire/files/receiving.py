@@ -29,7 +29,7 @@ from talkwire.vault.service import Vault
 class Receiving:
     """The bytes' way in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- a file that comes in touches everything that is kept of it
         self,
         objects: SealedObjects,
         vault: Vault,

@@ -3,6 +3,8 @@
 import base64
 import binascii
 import re
+from calendar import monthrange
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -101,6 +103,15 @@ def judged(file: HostedFile, verdict: Verdict) -> HostedFile:
 def consumer_of(uploader: Uploader, uploader_id: str) -> str:
     """Whose personal data an uploaded file is; empty when an agent uploaded it."""
     return uploader_id if uploader is Uploader.CONSUMER else ""
+
+
+def expired_before_ms(now_ms: int, months: int) -> int:
+    """What was last published before this moment has been kept for so many calendar months (UTC)."""
+    now = datetime.fromtimestamp(now_ms // 1000, UTC)
+    month = now.year * 12 + now.month - 1 - months
+    year, month = max(1970, month // 12), month % 12 + 1
+    day = min(now.day, monthrange(year, month)[1])
+    return int(now.replace(year=year, month=month, day=day).timestamp()) * 1000 + now_ms % 1000
 
 
 def admit_published_type(file_type: str) -> None:

@@ -93,6 +93,12 @@ class Vault:
             held |= await sql.list_held(self._store, account_id, part)
         return held
 
+    async def list_made(
+        self, from_ms: int, before_ms: int, after: tuple[str, str] = ("", ""), limit: int = 500
+    ) -> list[tuple[str, str]]:
+        """Account and id of file keys wrapped in a stretch of time, in order: what a sweep for strays goes by."""
+        return await sql.list_made(self._store, from_ms, before_ms, after, limit)
+
     # --- destroying ---
 
     async def shred_file_keys(self, account_id: str, key_ids: Sequence[str]) -> int:

@@ -84,6 +84,21 @@ async def list_held(store: KeyStore, account_id: str, key_ids: Sequence[str]) ->
     return {row["key_id"] for row in rows}
 
 
+async def list_made(
+    store: KeyStore, from_ms: int, before_ms: int, after: tuple[str, str], limit: int
+) -> list[tuple[str, str]]:
+    """Account and id of live file keys that were wrapped in a stretch of time, in order, `after` one of them."""
+    rows = await store.read(
+        "SELECT DISTINCT account_id, key_id FROM file_keys WHERE live = 1 AND made_at >= $1 AND made_at < $2"
+        " AND (account_id > $3 OR (account_id = $3 AND key_id > $4)) ORDER BY account_id, key_id LIMIT $5",
+        from_ms,
+        before_ms,
+        *after,
+        limit,
+    )
+    return [(row["account_id"], row["key_id"]) for row in rows]
+
+
 async def is_held_by(store: KeyStore, account_id: str, key_id: str, holder_key_id: str) -> bool:
     rows = await store.read(
         "SELECT 1 AS one FROM file_keys"

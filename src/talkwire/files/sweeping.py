@@ -1,0 +1,62 @@
+"""Strays: objects and keys that no file knows, left by a crash between the disk and the row."""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from talkwire.backends.database.port import Database
+from talkwire.backends.filestore.port import FileStore
+from talkwire.files import erasing_store as store
+from talkwire.kernel.clock import Clock
+from talkwire.kernel.ids import AccountId
+from talkwire.vault.service import Vault
+
+YOUNG_MS = 3_600_000
+"""What is younger may still be on its way to its row: an upload is cut long before."""
+
+AT_ONCE = 200
+
+
+class Sweeping:
+    """Compares what is there with what is known."""
+
+    def __init__(self, database: Database, file_store: FileStore, vault: Vault, clock: Clock) -> None:
+        self._database = database
+        self._file_store = file_store
+        self._vault = vault
+        self._clock = clock
+        self._keys_swept_to_ms = 0
+
+    async def sweep_objects(self) -> int:
+        """Remove objects that no file has; returns how many."""
+        before_ms = self._clock.now_ms() - YOUNG_MS
+        gone = 0
+        async with aclosing(self._file_store.list_objects()) as lists:
+            async for listed in lists:
+                old = [one.key for one in listed if one.written_at_ms < before_ms]
+                for start in range(0, len(old), AT_ONCE):
+                    gone += await self._sweep_objects(old[start : start + AT_ONCE])
+        return gone
+
+    async def sweep_keys(self) -> int:
+        """Shred keys that no file has; returns how many. What was looked through once is not looked through again."""
+        before_ms = self._clock.now_ms() - YOUNG_MS
+        gone, after = 0, ("", "")
+        while made := await self._vault.list_made(self._keys_swept_to_ms, before_ms, after, AT_ONCE):
+            after = made[-1]
+            by_account: dict[str, list[str]] = {}
+            for account_id, key_id in made:
+                by_account.setdefault(account_id, []).append(key_id)
+            for account_id, key_ids in by_account.items():
+                known = await store.list_known_keys(self._database, AccountId(account_id), key_ids)
+                if strays := [key_id for key_id in key_ids if key_id not in known]:
+                    await self._vault.shred_file_keys(account_id, strays)
+                    gone += len(strays)
+        self._keys_swept_to_ms = before_ms
+        return gone
+
+    async def _sweep_objects(self, object_keys: Sequence[str]) -> int:
+        known = await store.list_known_objects(self._database, object_keys)
+        strays = [key for key in object_keys if key not in known]
+        for key in strays:
+            await self._file_store.delete(key)
+        return len(strays)

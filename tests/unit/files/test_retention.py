@@ -1,0 +1,120 @@
+"""Thirteen months go by on a movable clock."""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from files_desk import ACCOUNT, AGENT, CONSUMER, Desk, pieces
+from pictures import png
+from talkwire.accounts.properties import FILE_RETENTION_MONTHS
+from talkwire.files import rules
+from talkwire.files.errors import FileNotFound
+from talkwire.files.model import FileState
+from talkwire.vault.model import STAGING, Holder
+
+PICTURE = png(5, 5)
+
+
+def ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        ("2026-11-20T10:00:00", "2025-10-20T10:00:00"),
+        ("2024-03-31T00:00:00", "2023-02-28T00:00:00"),
+        ("2026-01-05T12:30:15", "2024-12-05T12:30:15"),
+    ],
+)
+def test_months_are_those_of_the_calendar(now: str, before: str) -> None:
+    assert rules.expired_before_ms(ms(now), 13) == ms(before)
+
+
+async def test_a_file_is_kept_thirteen_months_and_then_only_its_event_remembers(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, path)
+    await desk.told(path, 0)
+    for _ in range(13):
+        desk.clock.advance(days=30)
+        assert await desk.rooms.retention.expire() == 0
+        assert await desk.rooms.retention.clear_orphans() == 0
+        assert await desk.fetched(path) == PICTURE
+    desk.clock.advance(days=8)
+    assert await desk.rooms.retention.expire() == 1
+    assert desk.objects() == []
+    assert not any((await desk.rows()).values())
+    assert await desk.messages() == [
+        {"relativePath": path, "fileType": "PNG", "caption": "a cat", "expired": True}
+    ]
+    with pytest.raises(FileNotFound):
+        await desk.fetched(path)
+
+
+async def test_showing_a_file_again_keeps_it_longer_and_a_brand_may_say_how_long(desk: Desk) -> None:
+    path = await desk.uploaded(AGENT, PICTURE)
+    await desk.publish(AGENT, path)
+    desk.clock.advance(days=300)
+    await desk.publish(AGENT, path, sequence=1)
+    desk.clock.advance(days=300)
+    assert await desk.rooms.retention.expire() == 0
+    desk.switches.values[FILE_RETENTION_MONTHS.name] = 0
+    desk.clock.advance(days=3000)
+    assert await desk.rooms.retention.expire() == 0
+    desk.switches.values[FILE_RETENTION_MONTHS.name] = 1
+    assert await desk.rooms.retention.expire() == 1
+
+
+async def test_what_was_never_published_goes_after_a_day(desk: Desk) -> None:
+    clean = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.uploaded(CONSUMER, b"no picture")
+    shown = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, shown)
+    desk.clock.advance(seconds=86_400)
+    assert await desk.rooms.retention.clear_orphans() == 0
+    desk.clock.advance(seconds=1)
+    assert await desk.rooms.retention.clear_orphans() == 2
+    with pytest.raises(FileNotFound):
+        await desk.files.open_download(CONSUMER, clean)
+    assert len(desk.objects()) == 1
+
+
+async def test_an_erasure_that_was_broken_off_is_ended(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, path)
+
+    async def crash(tx: object) -> None:
+        await tx.execute("UPDATE files SET state = 'erasing', reason = 'expired'")  # type: ignore[attr-defined]
+
+    await desk.database.write(crash)
+    assert await desk.rooms.retention.finish() == 1
+    assert desk.objects() == []
+
+
+async def test_what_a_crash_left_without_a_row_is_swept_when_it_is_old(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    stray = await desk.ground.vault.create_file_key(ACCOUNT, Holder(STAGING))
+    key = os.urandom(16).hex()
+    await desk.disk.put(key, pieces(b"half"), 10)
+    now = desk.clock.now_ms() / 1000
+    for file in desk.objects():
+        os.utime(file, (now, now))
+    sweeping = desk.rooms.sweeping
+    assert (await sweeping.sweep_objects(), await sweeping.sweep_keys()) == (0, 0)
+    desk.clock.advance(seconds=3_601)
+    assert (await sweeping.sweep_objects(), await sweeping.sweep_keys()) == (1, 1)
+    assert (await sweeping.sweep_objects(), await sweeping.sweep_keys()) == (0, 0)
+    assert await desk.ground.vault.list_held(ACCOUNT, [stray.key_id]) == set()
+    assert await desk.fetched(path) == PICTURE
+
+
+async def test_an_upload_that_came_to_nothing_leaves_no_key(desk: Desk) -> None:
+    url = await desk.slot(CONSUMER)
+    with pytest.raises(Exception, match="413"):
+        await desk.put(url, bytes(3_145_729))
+    desk.clock.advance(seconds=1)
+    await desk.rooms.leftovers.clear()
+    assert await desk.ground.vault.list_made(0, desk.clock.now_ms() + 1) == []
+    (count,) = await desk.database.read("SELECT COUNT(*) AS n FROM files WHERE state <> $1", FileState.CLEAN)
+    assert count["n"] == 0
