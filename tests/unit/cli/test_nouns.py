@@ -178,3 +178,46 @@ def test_an_app_that_could_not_work_is_refused(shell: Shell) -> None:
         refused = shell.type(*words)
         assert refused.exit_code == 2, words
         assert refused.stderr.startswith("talkwire: ")
+
+
+def test_routing_rules_are_set_in_their_order_and_let_go(shell: Shell) -> None:
+    skill = shell.ask("skill", "add", "sales")["id"]
+    shell.ask("routing-rule", "set", "acme", skill, "--when", "companyBranch=ACME, Acme-North")
+    listed = shell.ask(
+        "routing-rule", "set", "vips", skill, "--when", "ctype!=new", "--when", "balance>=1000", "--when",
+        "customerId", "--at", "1",
+    )  # fmt: skip
+    assert listed == shell.ask("routing-rule", "list")
+    assert [(rule["name"], rule["skill"]) for rule in listed] == [("vips", skill), ("acme", skill)]
+    assert listed[0]["when"] == [
+        "ctmrinfo.info.ctype!=new", "ctmrinfo.info.balance>=1000", "ctmrinfo.info.customerId",
+    ]  # fmt: skip
+    assert listed[1]["when"] == ["ctmrinfo.info.companyBranch=ACME,Acme-North"]
+    again = shell.ask("routing-rule", "set", "vips", skill, "--when", "ctype^=v", "--disabled")
+    assert [(rule["name"], rule["enabled"]) for rule in again] == [("vips", False), ("acme", True)]
+    assert shell.ask("routing-rule", "remove", "acme") == {"removed": "acme"}
+    assert shell.type("routing-rule", "remove", "acme").exit_code == 2
+    refused = shell.type("routing-rule", "set", "odd", skill, "--when", "cart.total=1")
+    assert (refused.exit_code, refused.stderr.startswith("talkwire: No field")) == (2, True)
+    assert "ctype^=v" in shell.type("routing-rule", "list").stdout
+
+
+def test_automatic_messages_are_set_in_their_order_and_let_go(shell: Shell) -> None:
+    shell.ask("automatic-message", "set", "welcome", "Hello!")
+    words = ("--trigger", "outsideHours", "--hours", "MON-FRI=09:00-17:00", "--hours", "SAT=10:00-12:00")
+    listed = shell.ask("automatic-message", "set", "closed", "Later.", *words, "--zone", "Europe/Berlin")
+    assert listed == shell.ask("automatic-message", "list")
+    assert [(one["name"], one["trigger"]) for one in listed] == [
+        ("welcome", "conversationOpened"),
+        ("closed", "outsideHours"),
+    ]
+    assert listed[1]["hours"] == ["MON,TUE,WED,THU,FRI=09:00-17:00", "SAT=10:00-12:00", "Europe/Berlin"]
+    again = shell.ask("automatic-message", "set", "welcome", "Hi!", "--skill", "5", "--disabled")
+    assert (again[0]["text"], again[0]["skills"], again[0]["enabled"]) == ("Hi!", ["5"], False)
+    assert shell.ask("automatic-message", "remove", "closed") == {"removed": "closed"}
+    assert shell.type("automatic-message", "remove", "closed").exit_code == 2
+    refused = shell.type("automatic-message", "set", "odd", "x", "--hours", "FUNDAY=1-2")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "talkwire: Days are MON, TUE, WED, THU, FRI, SAT, SUN\n",
+    )
