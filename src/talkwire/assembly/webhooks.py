@@ -11,11 +11,11 @@ from talkwire.handlers.services import Services
 from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import new_short_id
 from talkwire.settings import Settings
-from talkwire.webhooks.courier import Tools
 from talkwire.webhooks.keeper import Keeper
 from talkwire.webhooks.reading import Reading
 from talkwire.webhooks.sender import Sender, SendPolicy
 from talkwire.webhooks.service import Place, Webhooks
+from talkwire.webhooks.tools import Tools
 
 _log = logging.getLogger(__name__)
 

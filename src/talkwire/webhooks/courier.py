@@ -1,14 +1,9 @@
 """Serves one endpoint: lanes that are ready take turns, failed ones wait, and one that is down is left alone."""
 
-import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
 
-from talkwire.connectors.apps import Apps
 from talkwire.connectors.delivery_model import (
     Cursor,
-    DeadLetter,
     Endpoint,
     EndpointState,
     Health,
@@ -16,30 +11,23 @@ from talkwire.connectors.delivery_model import (
     Retry,
 )
 from talkwire.connectors.delivery_rules import (
-    COUNT_DELAY_MS,
-    DRAIN_PAUSE_MS,
     Permit,
     Policy,
-    counted_out,
     drained,
-    failed,
     is_expired,
     permit,
     policy_of,
-    retry_at_ms,
     succeeded,
 )
 from talkwire.connectors.model import App, EventKey, Webhook
 from talkwire.conversations.errors import ConversationNotFound
-from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
-from talkwire.kernel.tasks import Tasks
 from talkwire.messaging.logged import LoggedEvent
-from talkwire.webhooks.keeper import Keeper, Progress
 from talkwire.webhooks.lane import Lane
 from talkwire.webhooks.letters import Letter, event_letter, headers_of
-from talkwire.webhooks.reading import Reading
-from talkwire.webhooks.sender import Answer, Sender
+from talkwire.webhooks.results import Results
+from talkwire.webhooks.sender import Answer
+from talkwire.webhooks.tools import Tools
 
 MAX_READY = 1_000
 """Lanes in line; more wait in the database."""
@@ -57,31 +45,13 @@ FAULT_PAUSE_MS = 30_000
 TURN = 20
 """Letters of one lane before another has its turn."""
 
-Observe = Callable[[str, float], None]
-"""Told how a delivery went (`delivered`, `failed`, `dead`) and the seconds since its event."""
-
-
-class Tools(NamedTuple):
-    """What every courier works with."""
-
-    apps: Apps
-    reading: Reading
-    sender: Sender
-    keeper: Keeper
-    clock: Clock
-    tasks: Tasks
-    observe: Observe
-    concurrency: int
-    hungry: asyncio.Event  # set when a courier needs more than it has in line
-
 
 class Courier:
     """One endpoint's. All of it runs on the event loop."""
 
     def __init__(self, tools: Tools, app: App, endpoint: Endpoint, health: Health) -> None:
         self.app = app
-        self.endpoint = endpoint
-        self.health = health
+        self._results = Results(tools, endpoint, health)
         self.is_paused = True  # until the lease is ours
         self.is_behind = True  # the database may know of lanes that we do not
         self.lanes: dict[str, Lane] = {}
@@ -92,6 +62,22 @@ class Courier:
         self.is_looked_for = False  # a look is under way
         self._chats = 0
         self._tools = tools
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._results.endpoint
+
+    @endpoint.setter
+    def endpoint(self, endpoint: Endpoint) -> None:
+        self._results.endpoint = endpoint
+
+    @property
+    def health(self) -> Health:
+        return self._results.health
+
+    @health.setter
+    def health(self, health: Health) -> None:
+        self._results.health = health
 
     # --- what happens elsewhere
 
@@ -164,7 +150,7 @@ class Courier:
 
     def note_drained(self) -> None:
         if self.is_idle:
-            self._fare(drained(self.health, self._tools.clock.now_ms()))
+            self._results.fare(drained(self.health, self._tools.clock.now_ms()))
 
     def let_go_idle(self) -> None:
         """Forget the lanes unused for longest, of those that are on disk."""
@@ -192,8 +178,8 @@ class Courier:
                     letter.delivery.event_at_ms, policy, self._tools.clock.now_ms()
                 ):
                     return
-                self._bury(letter, Reason.EXPIRED, lane.attempts, self.health.last_error)
-                self._passed(lane, letter)
+                self._results.bury(letter, Reason.EXPIRED, lane.attempts, self.health.last_error)
+                self._results.passed(lane, letter)
         finally:
             lane.is_running = False
 
@@ -295,24 +281,24 @@ class Courier:
             return letter is not None
         policy = self._policy(letter)
         if policy is None:  # the key is not configured any more
-            self._passed(lane, letter)
+            self._results.passed(lane, letter)
             return True
         now_ms = self._tools.clock.now_ms()
         if lane.retry_at_ms > now_ms:  # as its cursor said
             return True
         is_suspect = lane.attempts or self.health.state in {EndpointState.FAILED, EndpointState.IN_TRANSITION}
         if is_suspect and is_expired(letter.delivery.event_at_ms, policy, now_ms):
-            self._bury(letter, Reason.EXPIRED, lane.attempts, self.health.last_error)
-            self._passed(lane, letter)
+            self._results.bury(letter, Reason.EXPIRED, lane.attempts, self.health.last_error)
+            self._results.passed(lane, letter)
             return True
         answer = await self._send(letter, lane.attempts + 1)
         if answer.is_ok:
-            self._delivered(lane, letter)
+            self._results.delivered(lane, letter)
         elif policy.by_time:
-            self._failed_by_time(lane, letter, policy, answer.error)
+            self._results.failed_by_time(lane, letter, policy, answer.error)
         else:
-            self._failed_by_count(letter, policy, 1, answer.error)
-            self._passed(lane, letter)
+            self._results.failed_by_count(letter, policy, 1, answer.error)
+            self._results.passed(lane, letter)
         await self._tools.keeper.room()
         return True
 
@@ -326,78 +312,13 @@ class Courier:
         except ConversationNotFound:
             self.lanes.pop(lane.conversation_id, None)
             lane.is_done = True
-            self._note(lane)
+            self._results.note(lane)
             return None
         if letter is not None:
             lane.is_done = False
         if lane.cursor != before:
-            self._note(lane)
+            self._results.note(lane)
         return letter
-
-    # --- how it went
-
-    def _delivered(self, lane: Lane, letter: Letter) -> None:
-        now_ms = self._tools.clock.now_ms()
-        self._tools.observe("delivered", max(0, now_ms - letter.delivery.event_at_ms) / 1000)
-        self._fare(succeeded(self.health, now_ms))
-        lane.retry_at_ms = now_ms + DRAIN_PAUSE_MS if lane.attempts else 0
-        lane.attempts = 0
-        self._passed(lane, letter)
-
-    def _failed_by_time(self, lane: Lane, letter: Letter, policy: Policy, error: str) -> None:
-        now_ms = self._tools.clock.now_ms()
-        self._tools.observe("failed", 0)
-        self._fare(failed(self.health, lane.conversation_id, error, now_ms, throttles=True))
-        lane.attempts += 1
-        event_at_ms = letter.delivery.event_at_ms
-        if is_expired(event_at_ms, policy, now_ms):
-            self._bury(letter, Reason.EXPIRED, lane.attempts, error)
-            self._passed(lane, letter)
-        else:
-            lane.retry_at_ms = retry_at_ms(lane.attempts, event_at_ms, policy, now_ms)
-        self._note(lane)
-
-    def _failed_by_count(self, letter: Letter, policy: Policy, attempts: int, error: str) -> None:
-        now_ms = self._tools.clock.now_ms()
-        delivery = letter.delivery
-        self._tools.observe("failed", 0)
-        if policy.retries:
-            self._fare(failed(self.health, delivery.conversation_id, error, now_ms, throttles=False))
-        reason = counted_out(attempts, policy)
-        if reason is not None:
-            self._bury(letter, reason, attempts, error)
-        else:
-            retry = Retry(delivery, attempts, now_ms + COUNT_DELAY_MS, error)
-            self._progress.retries[delivery.delivery_id] = retry
-
-    def _bury(self, letter: Letter, reason: Reason, attempts: int, error: str) -> None:
-        now_ms = self._tools.clock.now_ms()
-        delivery = letter.delivery
-        self._tools.observe("dead", 0)
-        progress = self._progress
-        progress.dead[delivery.delivery_id] = DeadLetter(delivery, reason.value, attempts, error, now_ms)
-
-    def _passed(self, lane: Lane, letter: Letter) -> None:
-        """Move the cursor behind a letter."""
-        delivery = letter.delivery
-        if delivery.event_key == EventKey.CONVERSATION:
-            lane.told_version = max(lane.told_version, delivery.sequence)
-        else:
-            lane.advance(delivery.dialog_id, delivery.sequence + 1)
-        self._note(lane)
-
-    def _note(self, lane: Lane) -> None:
-        cursor: Cursor = lane.cursor
-        self._progress.cursors[lane.conversation_id] = cursor
-
-    def _fare(self, health: Health) -> None:
-        if health != self.health:
-            self.health = health
-            self._progress.health = health
-
-    @property
-    def _progress(self) -> Progress:
-        return self._tools.keeper.progress(self.endpoint)
 
     # --- by itself
 
@@ -407,17 +328,17 @@ class Courier:
             letter = await self._tools.reading.letter_of(self.endpoint.account_id, delivery)
             policy = self._policy(letter) if letter is not None else None
             if letter is None or policy is None:
-                self._progress.retries[delivery.delivery_id] = None
+                self._results.progress.retries[delivery.delivery_id] = None
                 return
             answer = await self._send(letter, retry.attempts + 1)
-            self._progress.retries[delivery.delivery_id] = None
+            self._results.progress.retries[delivery.delivery_id] = None
             if answer.is_ok:
                 now_ms = self._tools.clock.now_ms()
                 self._tools.observe("delivered", max(0, now_ms - delivery.event_at_ms) / 1000)
-                self._fare(succeeded(self.health, now_ms))
+                self._results.fare(succeeded(self.health, now_ms))
             else:
                 counted = policy._replace(by_time=False, retries=policy.retries or int(policy.by_time) * 3)
-                self._failed_by_count(letter, counted, retry.attempts + 1, answer.error)
+                self._results.failed_by_count(letter, counted, retry.attempts + 1, answer.error)
             await self._tools.keeper.flush()
         except Unavailable:
             self.is_behind = True

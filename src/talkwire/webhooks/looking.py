@@ -10,7 +10,8 @@ from talkwire.connectors import deliveries_store as store
 from talkwire.connectors.delivery_model import Cursor
 from talkwire.connectors.delivery_rules import Permit, is_behind, permit
 from talkwire.kernel.errors import Unavailable
-from talkwire.webhooks.courier import LOW, MAX_READY, Courier, Tools
+from talkwire.webhooks.courier import LOW, MAX_READY, Courier
+from talkwire.webhooks.tools import Tools
 
 PAGE = 500
 SHARED_SECONDS = 1.0

@@ -15,8 +15,9 @@ from talkwire.conversations.model import Conversation
 from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import AccountId, new_short_id
 from talkwire.messaging.logged import LoggedEvent
-from talkwire.webhooks.courier import Courier, Tools
+from talkwire.webhooks.courier import Courier
 from talkwire.webhooks.looking import Looking
+from talkwire.webhooks.tools import Tools
 
 _log = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
