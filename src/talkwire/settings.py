@@ -231,6 +231,12 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slot_seconds: Annotated[int, Meta(ge=1, description="Life of an upload or download URL.")] = 60
     consumer_slots: Annotated[int, Meta(ge=1, description="Unspent upload URLs of one consumer.")] = 5
     brand_slots: Annotated[int, Meta(ge=1, description="Unspent upload URLs of one agent, bot or app.")] = 200
+    consumer_slots_per_minute: Annotated[
+        int, Meta(ge=1, description="Upload URLs that one consumer is given in a minute.")
+    ] = 300
+    brand_slots_per_minute: Annotated[
+        int, Meta(ge=1, description="Upload URLs that one agent, bot or app is given in a minute.")
+    ] = 12_000
     upload_bytes_per_second: Annotated[
         int, Meta(ge=0, description="An upload slower than this over `upload_slow_seconds` is cut.")
     ] = 4 * KIB

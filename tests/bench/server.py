@@ -23,6 +23,7 @@ SETTINGS = {
     "TALKWIRE_SIGN_UPS_PER_MINUTE": "1000000",
     "TALKWIRE_SIGN_UPS_PER_SECOND": "1000000",
     "TALKWIRE_CONSUMER_SLOTS": "1000000",
+    "TALKWIRE_CONSUMER_SLOTS_PER_MINUTE": "100000000",
 }
 """What we set otherwise than an operator would: the limits that keep one address or one client from doing just what a
 load generator does. The checks themselves are not switched off."""

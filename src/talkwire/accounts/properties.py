@@ -48,6 +48,26 @@ AGENT_LONG_SIDE = Property(
     default=800,
     help="The same for pictures of agents and bots.",
 )
+CONSUMER_DAILY_FILES = Property(
+    "messaging.file.sharing.consumer.daily.files",
+    default=2_000,
+    help="Files that one consumer may upload on one day (UTC); 0: any number.",
+)
+CONSUMER_DAILY_MEGABYTES = Property(
+    "messaging.file.sharing.consumer.daily.megabytes",
+    default=2_048,
+    help="What one consumer may upload on one day, in MB; 0: any amount.",
+)
+ACCOUNT_DAILY_FILES = Property(
+    "messaging.file.sharing.account.daily.files",
+    default=1_000_000,
+    help="Files that all of a brand may upload on one day (UTC); 0: any number.",
+)
+ACCOUNT_DAILY_MEGABYTES = Property(
+    "messaging.file.sharing.account.daily.megabytes",
+    default=1_048_576,
+    help="What all of a brand may upload on one day, in MB; 0: any amount.",
+)
 FILE_RETENTION_MONTHS = Property(
     "messaging.file.sharing.retention.months",
     default=13,
@@ -68,6 +88,10 @@ PROPERTIES: dict[str, Property] = {
         CONSUMER_LONG_SIDE,
         AGENT_LONG_SIDE,
         FILE_RETENTION_MONTHS,
+        CONSUMER_DAILY_FILES,
+        CONSUMER_DAILY_MEGABYTES,
+        ACCOUNT_DAILY_FILES,
+        ACCOUNT_DAILY_MEGABYTES,
         ONE_OPEN_CONVERSATION,
         DEFAULT_TTR_SECONDS,
         SURVEY_APP,

@@ -19,6 +19,7 @@ from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits
 from talkwire.files.previews import Previews
 from talkwire.files.publications import Publications
+from talkwire.files.quotas import Quotas
 from talkwire.files.receiving import Receiving
 from talkwire.files.register import FileRegister
 from talkwire.files.renditions import Renditions
@@ -132,6 +133,8 @@ def limits_of(numbers: FileSettings) -> FileLimits:
         slot_seconds=numbers.slot_seconds,
         consumer_slots=numbers.consumer_slots,
         brand_slots=numbers.brand_slots,
+        consumer_slots_per_minute=numbers.consumer_slots_per_minute,
+        brand_slots_per_minute=numbers.brand_slots_per_minute,
         upload_bytes_per_second=numbers.upload_bytes_per_second,
         upload_slow_seconds=numbers.upload_slow_seconds,
         upload_seconds=numbers.upload_seconds,
@@ -161,9 +164,12 @@ def file_rooms(ground: FileGround) -> FileRooms:
     )
     slots = SlotBook(limits)
     urls = TempUrls(database, clock, limits.slot_seconds)
-    receiving = Receiving(objects, ground.vault, register, slots, judge, leftovers, trail, clock, limits)
+    quotas = Quotas(database, clock, ground.switches)
+    receiving = Receiving(
+        objects, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits
+    )
     storage = FileStorage(receiving, objects, register, verdicts, urls, trail, limits)
-    files = Files(access, slots, urls, storage, trail, clock, limits)
+    files = Files(access, slots, quotas, urls, storage, trail, clock, limits)
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
     memory = InMemory(register, previews, verdicts)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)

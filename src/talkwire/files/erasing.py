@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from talkwire.audit.model import Act, Entry
+from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore.port import FileStore, ObjectMissing
@@ -166,7 +166,7 @@ class Erasing:
 
 def _entry(file: HostedFile) -> Entry:
     """What expired is recorded as any other act; of what was erased, nothing is said of whose it was."""
-    detail = {"reason": file.reason, "bytes": file.size_bytes, "sha256": file.sha256}
+    detail: dict[str, Scalar] = {"reason": file.reason, "bytes": file.size_bytes, "sha256": file.sha256}
     if file.reason in BY_THEMSELVES:
         consumer_id = consumer_of(file.uploader, file.uploader_id)
         return Entry(file.account_id, Act.EXPIRED, file.relative_path, consumer_id, detail=detail)

@@ -100,7 +100,29 @@ class TooManySlots(TooMany):
     """Too many unspent upload URLs."""
 
     def __init__(self, limit: int, retry_after_seconds: int) -> None:
-        super().__init__(f"more than {limit} unused upload URLs", retry_after_seconds)
+        super().__init__(
+            f"more than {limit} unused upload URLs, try again in {retry_after_seconds} s", retry_after_seconds
+        )
+
+
+class UploadsTooFast(TooMany):
+    """Too many upload URLs asked for within a minute."""
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"more than {limit} upload URLs in a minute, try again in {retry_after_seconds} s",
+            retry_after_seconds,
+        )
+
+
+class QuotaUsedUp(TooMany):
+    """What may be uploaded on one day is used up; `limit` is the account property that says how much it is."""
+
+    def __init__(self, limit: str, value: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"{limit} is {value} a day and used up, try again in {retry_after_seconds} s", retry_after_seconds
+        )
+        self.limit = limit
 
 
 class TempUrlInvalid(Unauthenticated):

@@ -51,8 +51,8 @@ class FileLimits(msgspec.Struct, frozen=True):
     upload_seconds: float = 120
     uploads: int = 2_000  # PUTs under way at once
     uploads_per_slot: int = 4  # a client that lost its connection tries again while the old one lingers
-    consumer_slots_per_minute: int = 120
-    brand_slots_per_minute: int = 6_000
+    consumer_slots_per_minute: int = 300
+    brand_slots_per_minute: int = 12_000
 
     def max_bytes(self, uploader: Uploader) -> int:
         return self.agent_file_bytes if uploader is Uploader.AGENT else self.consumer_file_bytes

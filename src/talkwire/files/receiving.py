@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 
-from talkwire.audit.model import Act, Entry
+from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Transaction
 from talkwire.backends.filestore.port import ObjectTooLarge, Stored
@@ -14,6 +14,7 @@ from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits, FileState, HostedFile, Received
 from talkwire.files.pace import paced
+from talkwire.files.quotas import Quotas
 from talkwire.files.register import FileRegister
 from talkwire.files.rules import as_received, consumer_of, judged
 from talkwire.files.sealed import Place, SealedObjects
@@ -35,6 +36,7 @@ class Receiving:
         vault: Vault,
         register: FileRegister,
         slots: SlotBook,
+        quotas: Quotas,
         judge: Judge,
         leftovers: Leftovers,
         trail: Trail,
@@ -45,6 +47,7 @@ class Receiving:
         self._vault = vault
         self._register = register
         self._slots = slots
+        self._quotas = quotas
         self._judge = judge
         self._leftovers = leftovers
         self._trail = trail
@@ -130,6 +133,7 @@ class Receiving:
         if entered.key_id != file.key_id:
             self._leftovers.drop(file)
             return _repeated(entered, file.sha256)
+        self._quotas.count(file)
         self._slots.spend(file.account_id, file.uploader_id, signed.named.opened_at_ms)
         if file.state is FileState.RECEIVED:
             self._judge.take(file)
@@ -177,7 +181,11 @@ def _records(file: HostedFile) -> list[Entry]:
     )
     if file.state is FileState.RECEIVED:
         return [received]
-    verdict = {"verdict": file.state.value, "reason": file.reason, "bytes": file.served_bytes}
+    verdict: dict[str, Scalar] = {
+        "verdict": file.state.value,
+        "reason": file.reason,
+        "bytes": file.served_bytes,
+    }
     return [received, Entry(file.account_id, Act.JUDGED, file.relative_path, consumer_id, detail=verdict)]
 
 

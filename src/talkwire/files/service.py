@@ -7,6 +7,7 @@ from talkwire.files.access import Access
 from talkwire.files.errors import FileNotFound
 from talkwire.files.model import FileLimits, FileState, TempUrl, UploadClaim
 from talkwire.files.paths import build_path
+from talkwire.files.quotas import Quotas
 from talkwire.files.slots import SlotBook
 from talkwire.files.storage import FileStorage
 from talkwire.files.temp_urls import TempUrls
@@ -19,10 +20,11 @@ from talkwire.kernel.ids import ParticipantId, new_uuid
 class Files:
     """Who may share what with whom."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what an upload URL is judged by
         self,
         access: Access,
         slots: SlotBook,
+        quotas: Quotas,
         urls: TempUrls,
         storage: FileStorage,
         trail: Trail,
@@ -31,6 +33,7 @@ class Files:
     ) -> None:
         self._access = access
         self._slots = slots
+        self._quotas = quotas
         self._trail = trail
         self._clock = clock
         self._limits = limits
@@ -41,7 +44,7 @@ class Files:
         """A place to PUT one file, for a minute. No row but the record of it: the signed path is the slot.
 
         Raises FileSharingOff, MaySendNoFiles, FileSizeMissing, FileTooLarge, FileTypeNotAllowed,
-        TooManySlots.
+        TooManySlots, UploadsTooFast, QuotaUsedUp.
         """
         try:
             return await self._open_upload(who, claim)
@@ -56,6 +59,7 @@ class Files:
         rules.admit_upload(claim, uploader, self._limits)
         uploader_id = ParticipantId(who.old_id or who.id)
         now_ms = self._clock.now_ms()
+        await self._quotas.admit(who.account_id, uploader_id, uploader, claim.size_bytes)
         self._slots.open(who.account_id, uploader_id, uploader, now_ms)
         path = build_path(who.account_id, uploader_id, new_uuid(), now_ms, claim.file_type)
         url = await self.urls.sign("PUT", who.account_id, path)

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from talkwire.files.errors import TooManySlots, TooManyUploads
+from talkwire.files.errors import TooManySlots, TooManyUploads, UploadsTooFast
 from talkwire.files.model import FileLimits, Uploader
 from talkwire.kernel.ids import AccountId, ParticipantId
 
 _SWEEP_FROM = 10_000
+MINUTE_MS = 60_000
 
 
 class SlotBook:
@@ -24,11 +25,17 @@ class SlotBook:
         self._life_ms = limits.slot_seconds * 1000
         self._opened: dict[tuple[AccountId, ParticipantId], list[int]] = {}
         self._sweep_at = _SWEEP_FROM
+        self._minute = 0
+        self._in_minute: Counter[tuple[AccountId, ParticipantId]] = Counter()
 
     def open(
         self, account_id: AccountId, uploader_id: ParticipantId, uploader: Uploader, now_ms: int
     ) -> None:
-        """Count a new slot, opened now. Raises TooManySlots with the wait until the oldest expires."""
+        """Count a new slot, opened now.
+
+        Raises TooManySlots with the wait until the oldest expires, UploadsTooFast with that for the next minute.
+        """
+        self._check_pace(account_id, uploader_id, uploader, now_ms)
         opened = self._opened.setdefault((account_id, uploader_id), [])
         self._forget_expired(opened, now_ms)
         limit = self._limits.max_slots(uploader)
@@ -37,6 +44,18 @@ class SlotBook:
         opened.append(now_ms)
         if len(self._opened) > self._sweep_at:
             self._sweep(now_ms)
+
+    def _check_pace(
+        self, account_id: AccountId, uploader_id: ParticipantId, uploader: Uploader, now_ms: int
+    ) -> None:
+        minute = now_ms // MINUTE_MS
+        if minute != self._minute:
+            self._minute = minute
+            self._in_minute.clear()
+        limit = self._limits.max_slots_per_minute(uploader)
+        if self._in_minute[account_id, uploader_id] >= limit:
+            raise UploadsTooFast(limit, -(-((minute + 1) * MINUTE_MS - now_ms) // 1000))
+        self._in_minute[account_id, uploader_id] += 1
 
     def spend(self, account_id: AccountId, uploader_id: ParticipantId, opened_at_ms: int) -> None:
         """Give back the place of a slot that was used. Unknown is fine: opened before a restart."""

@@ -99,6 +99,21 @@ def _published_in(row: Row) -> PublishedIn:
     return PublishedIn(ConversationId(row["conversation_id"]), row["audience"] == PUBLIC)
 
 
+async def sum_received(
+    database: Database, account_id: AccountId, uploader_id: ParticipantId, since_ms: int
+) -> tuple[int, int]:
+    """How many files, and bytes, an uploader sent since; without an uploader: everybody of the account."""
+    whose = "AND uploader_id = $3" if uploader_id else "AND $3 = ''"
+    rows = await database.read(
+        "SELECT COUNT(*) AS files, COALESCE(SUM(size_bytes), 0) AS bytes FROM files"
+        f" WHERE account_id = $1 AND received_at >= $2 {whose}",
+        account_id,
+        since_ms,
+        uploader_id,
+    )
+    return int(rows[0]["files"]), int(rows[0]["bytes"])
+
+
 async def list_shown_to(
     database: Database, account_id: AccountId, relative_path: str, participant_id: ParticipantId
 ) -> list[PublishedIn]:

@@ -53,12 +53,3 @@ CREATE TABLE file_previews (
     sealed BYTEA NOT NULL,
     PRIMARY KEY (account_id, relative_path)
 );
-
--- What was received on one day (UTC, days since 1970), for the quota of an account.
-CREATE TABLE file_usage (
-    account_id TEXT NOT NULL,
-    day BIGINT NOT NULL,
-    files BIGINT NOT NULL,
-    bytes BIGINT NOT NULL,
-    PRIMARY KEY (account_id, day)
-);

@@ -1,0 +1,192 @@
+"""The verdict: waited for, given once, taken up again after a crash, and never guessed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from files_desk import ACCOUNT, AGENT, CONSUMER, TALK, Desk, files_in, opened_desk, until_files
+from pictures import png
+from talkwire.accounts.properties import AGENT_LONG_SIDE
+from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.backends.scanner.port import CLEAN, ScannerDown, Verdict
+from talkwire.files.errors import NotJudgedYet, UnusableFile
+from talkwire.files.model import FileLimits, FileState, HostedFile, HostedFileMessage
+from talkwire.sanitation.service import Sanitizer
+from talkwire.sanitation.sniff import ImageType, sniff_whole
+from talkwire.vault.errors import Tampered
+
+PICTURE = png(900, 30)
+FOUND = b"EICAR"
+
+
+class Guard:
+    """A scanner of a few words, which can be down."""
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.seen: list[bytes] = []
+
+    async def scan(self, chunks: AsyncIterator[bytes]) -> Verdict:
+        if self.is_down:
+            raise ScannerDown("down")
+        self.seen.append(b"".join([chunk async for chunk in chunks]))
+        return Verdict(clean=False, name="Eicar") if FOUND in self.seen[-1] else CLEAN
+
+    async def ping(self) -> None:
+        """Always there."""
+
+
+@pytest.fixture
+async def sanitizer() -> AsyncIterator[Sanitizer]:
+    opened = await Sanitizer.open(1)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def rebuilding(
+    tmp_path: Path, sqlite_database: SqliteDatabase, sanitizer: Sanitizer
+) -> AsyncIterator[Desk]:
+    async with opened_desk(tmp_path, sqlite_database, sanitizer) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path, sqlite_database: SqliteDatabase) -> AsyncIterator[Desk]:
+    limits = FileLimits(verdict_seconds=0.2)
+    async with opened_desk(tmp_path, sqlite_database, scanner=Guard(), limits=limits) as opened:
+        yield opened
+
+
+async def judged(desk: Desk, path: str) -> HostedFile:
+    publications = desk.rooms.publications
+    await publications.wait_for_verdict(ACCOUNT, path, asyncio.get_running_loop().time() + 10)
+    file = await desk.rooms.files.storage._register.find(ACCOUNT, path)  # noqa: SLF001
+    assert file is not None
+    return file
+
+
+async def test_what_is_served_was_made_by_us_and_the_original_is_gone(rebuilding: Desk) -> None:
+    hidden = PICTURE + b"<script>alert(1)</script>" + PICTURE[-12:]
+    path = await rebuilding.uploaded(CONSUMER, hidden)
+    file = await judged(rebuilding, path)
+    if file.state is FileState.CLEAN:
+        served = await rebuilding.fetched(path)
+        assert b"script" not in served
+    path = await rebuilding.uploaded(CONSUMER, PICTURE)
+    assert (await judged(rebuilding, path)).state is FileState.CLEAN
+    served = await rebuilding.fetched(path)
+    assert sniff_whole(served) is ImageType.PNG
+    assert await rebuilding.fetched(path, 5, 100) == served[5:105]
+    await until_files(
+        rebuilding.folder,
+        len(await rebuilding.database.read("SELECT 1 AS one FROM files WHERE object_key <> ''")),
+    )
+
+
+async def test_no_plain_byte_of_a_picture_or_a_preview_ever_lies_on_the_disk(rebuilding: Desk) -> None:
+    path = await rebuilding.uploaded(CONSUMER, PICTURE)
+    await judged(rebuilding, path)
+    await rebuilding.publish(CONSUMER, path)
+    served = await rebuilding.fetched(path)
+    for file in files_in(rebuilding.folder.parent):
+        content = file.read_bytes()
+        for plain in (PICTURE, served):
+            assert plain[40:72] not in content
+        assert b"IHDR" not in content
+        assert b"JFIF" not in content
+
+
+async def test_agents_pictures_are_made_smaller_and_consumers_are_not(rebuilding: Desk) -> None:
+    sizes = {}
+    for who in (CONSUMER, AGENT):
+        path = await rebuilding.uploaded(who, PICTURE)
+        await judged(rebuilding, path)
+        sizes[who.kind] = int.from_bytes((await rebuilding.fetched(path))[16:20])
+    assert sizes == {CONSUMER.kind: 900, AGENT.kind: AGENT_LONG_SIDE.default}
+
+
+async def test_a_preview_is_made_when_there_is_none(rebuilding: Desk) -> None:
+    path = await rebuilding.uploaded(CONSUMER, PICTURE)
+    await judged(rebuilding, path)
+    await rebuilding.publish(CONSUMER, path)
+    uri = rebuilding.rooms.previews.find_held(ACCOUNT, path)
+    assert uri
+    assert len(uri) < 40_000
+    assert await rebuilding.reopened_rooms().previews.list_for(ACCOUNT, [path]) == {path: uri}
+
+
+async def test_what_is_no_picture_is_rejected_with_its_reason(rebuilding: Desk) -> None:
+    path = await rebuilding.uploaded(CONSUMER, b"GIF89a" + bytes(100))
+    file = await judged(rebuilding, path)
+    assert file.state is FileState.REJECTED
+    assert file.reason
+    with pytest.raises(UnusableFile):
+        await rebuilding.publish(CONSUMER, path)
+    await until_files(rebuilding.folder, 0)
+
+
+async def test_what_a_node_left_unjudged_is_taken_up_by_the_next(rebuilding: Desk) -> None:
+    judge, taken = rebuilding.rooms.judge, []
+    judge.take = taken.append  # type: ignore[method-assign] -- it dies before it comes to it
+    path = await rebuilding.uploaded(CONSUMER, PICTURE)
+    assert [file.relative_path for file in taken] == [path]
+    other = rebuilding.reopened_rooms()
+    assert await other.judge.look() == 0  # still claimed
+    rebuilding.clock.advance(seconds=21)
+    assert await other.judge.look() == 1
+    assert await other.judge.look() == 0
+    rebuilding.rooms = other
+    assert (await judged(rebuilding, path)).state is FileState.CLEAN
+
+
+async def test_while_the_scanner_is_down_files_wait_and_are_not_served(guarded: Desk) -> None:
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.is_down = True
+    path = await guarded.uploaded(CONSUMER, PICTURE)
+    message = HostedFileMessage(path, "PNG")
+    publications = guarded.rooms.publications
+    with pytest.raises(NotJudgedYet):
+        await publications.admit(CONSUMER, TALK, CONSUMER.id, message)
+    with pytest.raises(NotJudgedYet):
+        await publications.wait_for_verdict(ACCOUNT, path, publications.deadline())
+    with pytest.raises(NotJudgedYet):
+        await guarded.fetched(path)
+    assert guarded.rooms.judge.stalled == 1
+    guard.is_down = False
+    await judged(guarded, path)
+    assert guarded.rooms.judge.stalled == 0
+    assert guard.seen == [PICTURE]
+    await publications.admit(CONSUMER, TALK, CONSUMER.id, message)
+
+
+async def test_what_the_scanner_finds_is_rejected(guarded: Desk) -> None:
+    path = await guarded.uploaded(CONSUMER, PICTURE[:-12] + FOUND + PICTURE[-12:])
+    file = await judged(guarded, path)
+    assert (file.state, file.reason) == (FileState.REJECTED, "malware: Eicar")
+
+
+@pytest.mark.parametrize("at", [0, 5, 45, 1000, -1])
+async def test_a_flipped_bit_is_never_served(desk: Desk, at: int) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    (stored,) = desk.objects()
+    content = bytearray(stored.read_bytes())
+    content[at] ^= 1
+    stored.write_bytes(content)
+    with pytest.raises(Tampered):
+        await desk.fetched(path)
+    acts = await desk.database.read("SELECT act FROM audit_records ORDER BY number DESC LIMIT 1")
+    assert acts[0]["act"] == "refused"
+
+
+async def test_one_file_in_the_place_of_another_is_never_served(desk: Desk) -> None:
+    first = await desk.uploaded(CONSUMER, PICTURE)
+    (stored,) = desk.objects()
+    second = await desk.uploaded(CONSUMER, PICTURE)
+    (other,) = [path for path in desk.objects() if path != stored]
+    other.write_bytes(stored.read_bytes())
+    assert await desk.fetched(first) == PICTURE
+    with pytest.raises(Tampered):
+        await desk.fetched(second)
