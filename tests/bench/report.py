@@ -53,6 +53,9 @@ TARGETS = {
     "sends over the Connector API": Target(8_000, 8_000),
     "webhook after commit p99": Target(20, 20, less_is_better=True),
     "delivery of waiting webhooks": Target(2_000, 2_000),
+    "page of the past, the slowest kind": Target(50, 50, less_is_better=True),
+    "erasing 1,000 files": Target(60, 60, less_is_better=True),
+    "publish of a judged file ÷ text": Target(1, 1),
     "start to first answer": Target(2, 1, less_is_better=True),
     "reconnect storm": Target(30, 15, less_is_better=True),
 }
