@@ -161,6 +161,9 @@ class History:
         with_previews: bool = False,
     ) -> Found:
         now_ms, account_id = self._clock.now_ms(), who.account_id
+        joined = query.agent_ids if query.seen_by is None else {query.seen_by}
+        if joined and await store.took_part_in_few(self._database, account_id, joined):
+            query = msgspec.structs.replace(query, is_few=True)
         ids = await store.page(self._database, account_id, query, now_ms)
         total, pasts = await asyncio.gather(
             self._total(account_id, query, now_ms, len(ids)),

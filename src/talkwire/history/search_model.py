@@ -57,6 +57,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: Span | None = None
     conversation_ids: tuple[str, ...] = ()
     seen_by: ParticipantId | None = None  # only what this agent took part in
+    is_few: bool = False  # whoever is asked for took part in few: looked up one by one
     page: Page = Page()
 
 

@@ -14,6 +14,13 @@ _JOINED = (
     "c.conversation_id IN (SELECT s.conversation_id FROM conversation_steps s WHERE s.account_id = $1 "
     "AND s.kind = 'JOINED' AND s.participant_id IN ({marks}))"
 )
+_FEW = (
+    "(SELECT DISTINCT s.conversation_id AS joined_id FROM conversation_steps s WHERE s.account_id = $1 "
+    "AND s.kind = 'JOINED' AND s.participant_id IN ({marks})) j CROSS JOIN conversations c"
+)
+FEW = 5_000
+"""Conversations that are faster looked up one by one than found among all of an account's."""
+
 _UNDER_SKILL = (
     "(c.skill_id IN ({marks}) OR c.conversation_id IN (SELECT s.conversation_id FROM conversation_steps s "
     "WHERE s.account_id = $1 AND s.kind = 'SKILL' AND s.skill_id IN ({marks})))"
@@ -33,13 +40,17 @@ class _Where:
     def __init__(self, account_id: AccountId) -> None:
         self.args: list[object] = [account_id]
         self.terms = ["c.account_id = $1"]
+        self.source = "conversations c"
 
     def add(self, term: str, *args: object) -> None:
         """A term in which each `?` stands for the next argument."""
-        for arg in args:
-            self.args.append(arg)
-            term = term.replace("?", f"${len(self.args)}", 1)
-        self.terms.append(term)
+        self.terms.append(self._numbered(term, args))
+
+    def start_from_joined(self, agent_ids: Iterable[str]) -> None:
+        """Begin with what these took part in. CROSS: SQLite keeps to the order written."""
+        listed = sorted(agent_ids)
+        self.source = self._numbered(_FEW.replace("{marks}", ", ".join("?" * len(listed))), listed)
+        self.terms.append("c.conversation_id = j.joined_id")
 
     def among(self, term: str, values: Iterable[str], times: int = 1) -> None:
         """A term in which each `{marks}` stands for all values. No value means: nothing matches."""
@@ -51,12 +62,22 @@ class _Where:
             self.add(f"{expression} >= ?", span.start)
             self.add(f"{expression} <= ?", span.end)
 
+    def _numbered(self, text: str, args: Iterable[object]) -> str:
+        for arg in args:
+            self.args.append(arg)
+            text = text.replace("?", f"${len(self.args)}", 1)
+        return text
+
     def __str__(self) -> str:
-        return " AND ".join(self.terms)
+        return f"FROM {self.source} WHERE {' AND '.join(self.terms)}"
 
 
 def _where(account_id: AccountId, query: Query, now_ms: int) -> _Where:
     where = _Where(account_id)
+    agent_ids, seen_by = query.agent_ids, query.seen_by
+    if query.is_few:
+        where.start_from_joined(agent_ids if seen_by is None else [seen_by])  # type: ignore[arg-type]
+        agent_ids, seen_by = (None if seen_by is None else agent_ids), None
     where.between("c.created_at", query.started)
     where.between("c.closed_at", query.ended)
     if query.consumer_id:
@@ -71,10 +92,10 @@ def _where(account_id: AccountId, query: Query, now_ms: int) -> _Where:
         where.among(_UNDER_SKILL, query.skill_ids, times=2)
     if query.latest_agent_ids is not None:
         where.among("c.assigned_agent_id IN ({marks})", query.latest_agent_ids)
-    if query.agent_ids is not None:
-        where.among(_JOINED, query.agent_ids)
-    if query.seen_by is not None:
-        where.among(_JOINED, [query.seen_by])
+    if agent_ids is not None:
+        where.among(_JOINED, agent_ids)
+    if seen_by is not None:
+        where.among(_JOINED, [seen_by])
     if query.duration_ms is not None:
         where.between(f"COALESCE(c.closed_at, {now_ms}) - c.created_at", query.duration_ms)
     return where
@@ -82,8 +103,22 @@ def _where(account_id: AccountId, query: Query, now_ms: int) -> _Where:
 
 async def count(database: Database, account_id: AccountId, query: Query, now_ms: int) -> int:
     where = _where(account_id, query, now_ms)
-    rows = await database.read(f"SELECT COUNT(*) AS n FROM conversations c WHERE {where}", *where.args)
+    rows = await database.read(f"SELECT COUNT(*) AS n {where}", *where.args)
     return int(rows[0]["n"])
+
+
+async def took_part_in_few(database: Database, account_id: AccountId, agent_ids: Iterable[str]) -> bool:
+    """Whether these took part in at most FEW conversations."""
+    listed = sorted(agent_ids)
+    marks = ", ".join(f"${number}" for number in range(3, len(listed) + 3))
+    rows = await database.read(
+        "SELECT COUNT(*) AS n FROM (SELECT 1 FROM conversation_steps WHERE account_id = $1 "
+        f"AND kind = 'JOINED' AND participant_id IN ({marks}) LIMIT $2) found",
+        account_id,
+        FEW + 1,
+        *listed,
+    )
+    return int(rows[0]["n"]) <= FEW
 
 
 async def page(database: Database, account_id: AccountId, query: Query, now_ms: int) -> list[ConversationId]:
@@ -91,10 +126,11 @@ async def page(database: Database, account_id: AccountId, query: Query, now_ms: 
     where = _where(account_id, query, now_ms)
     order = "DESC" if query.page.newest_first else "ASC"
     # few rows: better sorted than found by walking the account in this order
-    moment = "c.created_at + 0" if query.consumer_id or query.conversation_ids else "c.created_at"
+    are_few = query.is_few or query.consumer_id or query.conversation_ids
+    moment = "c.created_at + 0" if are_few else "c.created_at"
     number = len(where.args)
     rows = await database.read(
-        f"SELECT c.conversation_id FROM conversations c WHERE {where} "
+        f"SELECT c.conversation_id {where} "
         f"ORDER BY {moment} {order}, c.conversation_id {order} LIMIT ${number + 1} OFFSET ${number + 2}",
         *where.args,
         query.page.limit,

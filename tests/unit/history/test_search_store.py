@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from routing_rooms import ACCOUNT, consumer, principal
@@ -72,6 +73,10 @@ class Archive:
         now_ms = self.clock.now_ms()
         ids = await store.page(self.database, account_id, query, now_ms)
         assert await store.count(self.database, account_id, query, now_ms) == len(ids)
+        if query.agent_ids or query.seen_by:
+            few = msgspec.structs.replace(query, is_few=True)
+            assert await store.page(self.database, account_id, few, now_ms) == ids
+            assert await store.count(self.database, account_id, few, now_ms) == len(ids)
         return [self.ids.index(conversation_id) for conversation_id in ids]
 
 
@@ -98,6 +103,10 @@ async def test_every_filter_finds_what_it_means_and_nothing_else(archive: Archiv
     assert await archive.found(latest_skill_ids=frozenset({"9"})) == [0]
     assert await archive.found(skill_ids=frozenset({"0", "2"})) == [0, 2]  # at any time
     assert await archive.found(seen_by=OTHER.id) == [0]
+    assert await archive.found(
+        seen_by=OTHER.id, agent_ids=frozenset({AGENT.id}), skill_ids=frozenset({"9"})
+    ) == [0]
+    assert await archive.found(seen_by=OTHER.id, agent_ids=frozenset({"x"})) == []
     assert await archive.found(seen_by=OTHER.id, states=frozenset({State.CLOSE})) == []
     assert await archive.found(duration_ms=Span(3 * MINUTE, 3 * MINUTE)) == [1]
     assert await archive.found(account_id=AccountId("87654321")) == []
@@ -124,3 +133,7 @@ async def test_steps_tell_who_came_and_went_under_which_skill(archive: Archive) 
         (StepKind.JOINED, OTHER.id, "9"),
     ]
     assert [s.kind for s in found[archive.ids[1]]] == [StepKind.SKILL]
+
+
+async def test_whoever_took_part_in_few_is_known(archive: Archive) -> None:
+    assert await store.took_part_in_few(archive.database, ACCOUNT, {AGENT.id, OTHER.id})
