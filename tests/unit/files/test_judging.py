@@ -63,7 +63,7 @@ async def guarded(tmp_path: Path, sqlite_database: SqliteDatabase) -> AsyncItera
 async def judged(desk: Desk, path: str) -> HostedFile:
     publications = desk.rooms.publications
     await publications.wait_for_verdict(ACCOUNT, path, asyncio.get_running_loop().time() + 10)
-    file = await desk.rooms.files.storage._register.find(ACCOUNT, path)  # noqa: SLF001
+    file = await desk.rooms.files.storage._register.find(ACCOUNT, path)
     assert file is not None
     return file
 
