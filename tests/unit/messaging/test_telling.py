@@ -22,6 +22,7 @@ def told(sequence: int, role: str, audience: str = "ALL") -> Told:
         ([("CONSUMER", "ALL"), ("CONSUMER", "ALL")], NOW_MS),
         ([("CONSUMER", "ALL"), ("ASSIGNED_AGENT", "ALL")], 0),
         ([("CONSUMER", "ALL"), ("ASSIGNED_AGENT", "AGENTS_AND_MANAGERS")], NOW_MS),
+        ([("CONSUMER", "ALL"), ("CONTROLLER", "ALL")], NOW_MS),
         ([("ASSIGNED_AGENT", "AGENTS_AND_MANAGERS")], 0),
     ],
 )
