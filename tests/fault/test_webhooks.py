@@ -315,6 +315,27 @@ async def test_a_restarted_node_goes_on_from_its_cursor(tmp_path: Path, receiver
         await pass_time(stage, 1, lambda: receiver.texts(late.conversation_id) == ["late"])
 
 
+async def test_what_is_said_in_an_older_conversation_survives_a_death_before_it_was_told(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    (tmp_path / "keys").mkdir()
+    settings = Settings(process=Process(demo=True))
+    async with staged(tmp_path, settings) as stage:
+        channel = await channel_to(stage, receiver)
+        hooks = channel.app.webhooks
+        await channel.change(webhooks={}, retention_seconds=None)
+        conversation, who = await channel.talk()
+        stage.clock.advance(60)
+        await channel.change(webhooks=hooks, retention_seconds=3600)
+        webhooks = stage.node.webhooks
+        await receiver.until(lambda: any(not c.is_paused and not c.is_behind for c in webhooks.couriers()))
+        await webhooks.close()  # as if it died: what is committed now is told to nobody
+        await channel.say(who, conversation, "late")
+    async with staged(tmp_path, settings) as stage:
+        stage.clock.advance(120)
+        await pass_time(stage, 1, lambda: receiver.texts(conversation.conversation_id) == ["late"])
+
+
 async def test_deliveries_that_come_twice_have_the_same_id(stage: Stage, receiver: Receiver) -> None:
     async def late(_got: Got) -> int:
         await asyncio.sleep(0.01)

@@ -305,9 +305,9 @@ class Courier:
     async def _next(self, lane: Lane) -> Letter | None:
         reading = self._tools.reading
         try:
-            if not lane.is_loaded:
+            before = lane.cursor if lane.is_loaded else None
+            if before is None:  # noted even if nothing is told: who looks after a death finds what is on disk
                 await reading.load(self.endpoint, lane)
-            before = lane.cursor
             letter = await reading.next_letter(self.endpoint, lane)
         except ConversationNotFound:
             self.lanes.pop(lane.conversation_id, None)
