@@ -53,7 +53,7 @@ class LocalDisk:
         self._pool = pool
 
     @classmethod
-    async def open(cls, folder: Path, threads: int = 4) -> "LocalDisk":
+    async def open(cls, folder: Path, threads: int = 16) -> "LocalDisk":
         """Make the folders where they are missing.
 
         Raises Unavailable when the folder cannot be written.
