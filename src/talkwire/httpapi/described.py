@@ -32,6 +32,7 @@ class Route(NamedTuple):
     media: str = "application/json"
     sent_as: str = "application/json"
     refusal: Any = s.Refusal
+    refused_as: str = "application/json"
 
 
 P = Parameter
@@ -231,12 +232,13 @@ PAST = (
 )  # fmt: skip
 
 _FILE = "/v1/AUTH_async-images/{tail}"
+_OCTETS = "application/octet-stream"
 FILES = (
-    Route("PUT", _FILE, "Upload a file", "signature", UPLOAD, bytes, status=201, media=TEXT,
-          sent_as="application/octet-stream"),
-    Route("GET", _FILE, "Download a file", "signature", DOWNLOAD, media="application/octet-stream"),
-    Route("HEAD", _FILE, "Look at a file", "signature", DOWNLOAD, media="application/octet-stream"),
-    Route("OPTIONS", _FILE, "What browsers of other origins may do", media=TEXT),
+    Route("PUT", _FILE, "Upload a file", "signature", UPLOAD, bytes, status=201, media=TEXT, sent_as=_OCTETS,
+          refusal=str, refused_as=TEXT),
+    Route("GET", _FILE, "Download a file", "signature", DOWNLOAD, media=_OCTETS, refusal=str, refused_as=TEXT),
+    Route("HEAD", _FILE, "Look at a file", "signature", DOWNLOAD, media=_OCTETS, refusal=str, refused_as=TEXT),
+    Route("OPTIONS", _FILE, "What browsers of other origins may do", media=TEXT, refusal=str, refused_as=TEXT),
 )  # fmt: skip
 
 _SOCKET = "/ws_api/account/{account_id}/messaging"

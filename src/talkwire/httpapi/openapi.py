@@ -119,9 +119,9 @@ def _responses(route: Route, schemas: dict[str, Json]) -> Json:
     done: Json = {"description": "Done."}
     if route.answer is not None:
         done["content"] = {route.media: {"schema": schemas[str(route.answer)]}}
-    elif route.media != "application/json" and route.status == 200 and route.method != "HEAD":  # noqa: PLR2004 -- 101 and 201 bring no body
+    elif route.media != "application/json" and route.status == 200 and route.method == "GET":  # noqa: PLR2004 -- 101 and 201 bring no body
         done["content"] = {route.media: {"schema": {"type": "string"}}}
-    refused = {"application/json": {"schema": schemas[str(route.refusal)]}}
+    refused = {route.refused_as: {"schema": schemas[str(route.refusal)]}}
     return {str(route.status): done, "default": {"description": "Refused.", "content": refused}}
 
 
