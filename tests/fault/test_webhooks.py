@@ -24,6 +24,8 @@ from talkwire.assembly.node import Node, assemble
 from talkwire.connectors.deliveries import Deliveries
 from talkwire.connectors.delivery_model import EndpointState
 from talkwire.connectors.model import EventKey
+from talkwire.history import erasing_store
+from talkwire.history.erasure_rules import MASK, masked_event
 from talkwire.kernel.ids import AccountId, new_uuid
 from talkwire.messaging.model import ChatStateEvent
 from talkwire.settings import Process, Settings, Storage
@@ -334,6 +336,25 @@ async def test_what_is_said_in_an_older_conversation_survives_a_death_before_it_
     async with staged(tmp_path, settings) as stage:
         stage.clock.advance(120)
         await pass_time(stage, 1, lambda: receiver.texts(conversation.conversation_id) == ["late"])
+
+
+async def test_what_was_erased_while_it_waited_is_not_delivered(stage: Stage, receiver: Receiver) -> None:
+    receiver.behave = lambda _got: 500
+    channel = await channel_to(stage, receiver)
+    conversation, who = await channel.talk()
+    for text in ("heard", "my secret", "more of it"):
+        await channel.say(who, conversation, text)
+    await receiver.until(lambda: receiver.got)
+    database = stage.node.database
+    async for rows in erasing_store.events_of(database, channel.account, conversation.conversation_id):
+        masked = [(r["dialog_number"], r["sequence"], masked_event(bytes(r["event"]))) for r in rows]
+        await database.write(
+            lambda tx, masked=masked: erasing_store.mask_events(tx, channel.account, masked)  # type: ignore[misc]
+        )
+    receiver.behave = lambda _got: 200
+    stage.clock.advance(60)
+    await pass_time(stage, 5, lambda: len(receiver.delivered) >= 3)
+    assert set(receiver.texts()) == {MASK}
 
 
 async def test_deliveries_that_come_twice_have_the_same_id(stage: Stage, receiver: Receiver) -> None:

@@ -304,6 +304,7 @@ class Courier:
 
     async def _next(self, lane: Lane) -> Letter | None:
         reading = self._tools.reading
+        lane.forget_old(self._tools.clock.now_ms())
         try:
             before = lane.cursor if lane.is_loaded else None
             if before is None:  # noted even if nothing is told: who looks after a death finds what is on disk

@@ -8,13 +8,16 @@ from talkwire.messaging.logged import LoggedEvent
 MAX_FRESH = 64
 """Events kept as they were heard, so that the log need not be read for them; beyond, it is read."""
 
+HELD_MS = 10_000
+"""So long an event in memory stands for what the log says of it; later it may have been erased there."""
+
 
 class Lane:
     """Order holds within it: one letter at a time."""
 
     __slots__ = (
         "attempts", "conversation_id", "fresh", "is_done", "is_loaded", "is_running", "is_wanted", "must_look",
-        "page", "page_dialog_id", "page_following", "positions", "retry_at_ms", "told_version",
+        "page", "page_dialog_id", "page_following", "page_since_ms", "positions", "retry_at_ms", "told_version",
     )  # fmt: skip
 
     def __init__(self, conversation_id: str) -> None:
@@ -32,6 +35,7 @@ class Lane:
         self.page: deque[LoggedEvent] = deque()  # read from the log
         self.page_dialog_id = ""
         self.page_following = 0  # the sequence behind the page
+        self.page_since_ms = 0
 
     def load(self, cursor: Cursor) -> None:
         self.told_version = cursor.told_version
@@ -58,6 +62,16 @@ class Lane:
         if len(self.fresh) >= MAX_FRESH:
             self.fresh.clear()
         self.fresh.append(event)
+
+    def forget_old(self, now_ms: int) -> None:
+        """Let go of events that were held too long to be believed. Called before anything is read."""
+        while self.fresh and now_ms - self.fresh[0].at_ms > HELD_MS:
+            self.fresh.popleft()
+        if self.page and now_ms - self.page_since_ms > HELD_MS:
+            self.page.clear()
+            self.page_dialog_id = ""
+        if not self.page:
+            self.page_since_ms = now_ms
 
     def take_fresh(self, dialog_id: str) -> LoggedEvent | None:
         """The event at the cursor, if it was heard."""
