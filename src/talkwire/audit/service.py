@@ -17,6 +17,8 @@ from talkwire.kernel.errors import TalkwireError, Unavailable
 
 MOST_WAITING = 50_000
 MOST_IN_ONE_UNIT = 2_000
+MOST_COMMITS = 2
+"""Under way at once: one in the database's hands, one in line behind it."""
 
 
 class Trail:
@@ -34,7 +36,7 @@ class Trail:
         self._sealer = sealer
         self._codes: dict[str, bytes] = {}
         self._waiting: list[tuple[str, Draft, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
         self._refusals = Refusals(clock)
 
     async def record(self, *entries: Entry) -> None:
@@ -48,8 +50,8 @@ class Trail:
             future: asyncio.Future[None] = loop.create_future()
             self._waiting.append((account_id, draft, future))
             done.append(future)
-        if self._writing is None:
-            self._writing = loop.create_task(self._write_waiting(), name="audit: writer")
+        if len(self._writing) < MOST_COMMITS and len(self._waiting) == len(done):
+            self._write_soon(loop)
         if len(done) == 1:
             await done[0]
         else:
@@ -105,8 +107,8 @@ class Trail:
 
     async def close(self) -> None:
         """Wait until what was handed in is recorded."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
+        while self._writing:
+            await asyncio.wait(self._writing)
 
     async def _draft(self, entry: Entry) -> Draft:
         if entry.account_id not in self._codes:
@@ -141,17 +143,25 @@ class Trail:
             sealed_key = await self._database.write(unit)
         self._codes[account_id] = await self._sealer.unseal(account_id, CODE_PURPOSE, sealed_key)
 
+    def _write_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        task = loop.create_task(self._write_waiting(), name="audit: writer")
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        if self._waiting and not self._writing:
+            self._write_soon(task.get_loop())
+
     async def _write_waiting(self) -> None:
-        """One commit after the other, each of all that waits: the slower the disk, the larger they are."""
-        try:
-            while self._waiting:
-                batch, self._waiting = (
-                    self._waiting[:MOST_IN_ONE_UNIT],
-                    self._waiting[MOST_IN_ONE_UNIT:],
-                )
-                await self._commit(batch)
-        finally:
-            self._writing = None
+        """A commit of all that waits, and another: the slower the disk, the larger they are.
+
+        A second one lines up while the first is under way, so that nobody waits for the end of both. The
+        database's queue keeps them in order.
+        """
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MOST_IN_ONE_UNIT], self._waiting[MOST_IN_ONE_UNIT:]
+            await self._commit(batch)
 
     async def _commit(self, batch: list[tuple[str, Draft, asyncio.Future[None]]]) -> None:
         sealed = self._sealed((account_id, draft) for account_id, draft, _ in batch)

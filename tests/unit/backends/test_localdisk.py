@@ -161,10 +161,10 @@ async def test_absent_objects_are_missing_and_may_be_deleted(disk: LocalDisk) ->
 async def test_a_full_disk_is_told_as_such_and_left_clean(
     disk: LocalDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(descriptor: int, data: memoryview) -> int:
+    def full(descriptor: int, parts: list[memoryview]) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "writev", full)
     with pytest.raises(StorageFull):
         await disk.put(KEY, pieces(b"data"), max_bytes=10)
     monkeypatch.undo()
@@ -174,7 +174,7 @@ async def test_a_full_disk_is_told_as_such_and_left_clean(
 
 async def test_a_short_write_is_carried_on(disk: LocalDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+    monkeypatch.setattr(os, "writev", lambda descriptor, parts: write(descriptor, parts[0][:3]))
     await disk.put(KEY, pieces(b"0123456789"), max_bytes=10)
     assert await whole(disk, KEY) == b"0123456789"
 

@@ -41,6 +41,7 @@ MOST_PIECES = 64
 """A slow sender's pieces are joined now and then: a byte costs little, an object of one byte does not."""
 
 READ_BYTES = 512 * 1024
+_MOST_PARTS = 64  # of one writev; systems take at least 16, most 1,024
 _KEY = re.compile(r"[0-9a-f]{16,64}", re.ASCII)
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -51,6 +52,7 @@ class LocalDisk:
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
         self._objects = folder / "objects"
         self._pool = pool
+        self._folders = _Folders()
 
     @classmethod
     async def open(cls, folder: Path, threads: int = 16) -> "LocalDisk":
@@ -69,11 +71,12 @@ class LocalDisk:
     async def close(self) -> None:
         """Finish what the threads have in hand."""
         await asyncio.to_thread(self._pool.shutdown)
+        self._folders.close()
 
     async def put(
         self, key: str, chunks: AsyncIterator[bytes], max_bytes: int, through: OpenThrough | None = None
     ) -> Stored:
-        draft = _Draft(self._place(key))
+        draft = _Draft(self._place(key), self._folders)
         gathered = _Gathered()
         size = 0
         try:
@@ -149,10 +152,30 @@ class LocalDisk:
                 if _KEY.fullmatch(entry.name)
             ]
 
-    @staticmethod
-    def _delete(place: Path) -> None:
+    def _delete(self, place: Path) -> None:
         place.unlink(missing_ok=True)
-        _sync_folder(place.parent)
+        self._folders.sync(place.parent)
+
+
+class _Folders:
+    """The folders of the objects, held open: to open one for each sync costs more than the sync itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[Path, int] = {}
+
+    def sync(self, folder: Path) -> None:
+        """Make what was added to a folder, or removed from it, durable."""
+        with self._lock:
+            descriptor = self._held.get(folder)
+            if descriptor is None:
+                descriptor = self._held[folder] = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        _sync(descriptor)
+
+    def close(self) -> None:
+        with self._lock:
+            while self._held:
+                os.close(self._held.popitem()[1])
 
 
 class _Gathered:
@@ -181,8 +204,9 @@ class _Draft:
     Its methods run in threads, one at a time; `discard` may be called while another is still running.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, folders: "_Folders") -> None:
         self._place = place
+        self._folders = folders
         self._lock = threading.Lock()
         self._descriptor = -1
         self._is_made = False
@@ -202,7 +226,7 @@ class _Draft:
                 self._write_out(self.through.finish())
             _sync(self._descriptor)
             self._close()
-            _sync_folder(self._place.parent)
+            self._folders.sync(self._place.parent)
         return self._hash.hexdigest()
 
     def discard(self) -> None:
@@ -220,17 +244,20 @@ class _Draft:
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             self._descriptor = os.open(self._place, flags, 0o600)
             self._is_made = True
-        for piece in pieces:
-            self._hash.update(piece)
-            self._write_out([piece] if self.through is None else self.through.push(piece))
+        # One long step of each kind, not one per piece: after each this thread waits for the interpreter's lock.
+        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()  # whoever still holds on to it holds nothing: the next batch is growing already
+        self._hash.update(whole)
+        self._write_out([whole] if self.through is None else self.through.push(whole))
 
     def _write_out(self, parts: list[bytes]) -> None:
-        for part in parts:
-            written = 0
-            with memoryview(part) as view:
-                while written < len(view):
-                    written += os.write(self._descriptor, view[written:])
+        left = [memoryview(part) for part in parts if part]
+        while left:
+            written = os.writev(self._descriptor, left[:_MOST_PARTS])
+            while left and written >= len(left[0]):
+                written -= len(left.pop(0))
+            if written:
+                left[0] = left[0][written:]
 
     def _close(self) -> None:
         if self._descriptor >= 0:
