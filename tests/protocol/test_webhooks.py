@@ -129,6 +129,26 @@ async def test_private_messages_and_other_conversations_never_arrive(
     await cast.leave()
 
 
+async def test_that_an_agent_types_privately_is_not_told(stage: Stage, receiver: Receiver) -> None:
+    cast = await new_cast(stage)
+    channel = await new_channel(stage.node, cast.account, receiver.url, keys=(EventKey.CHAT_STATE,))
+    conversation, who = await channel.talk()
+    agent = await cast.connect("agent")
+    await cast.assign(agent, conversation.conversation_id)
+    typing = {
+        "dialogId": conversation.conversation_id,
+        "event": {"type": "ChatStateEvent", "chatState": "COMPOSING"},
+        "messageAudience": "AGENTS_AND_MANAGERS",
+    }
+    answer = await agent.ask("ms.PublishEvent", typing)
+    assert answer["code"] == 200, answer
+    await channel.publish(who, conversation, ChatStateEvent(chat_state="PAUSE"))
+    await receiver.until(lambda: receiver.got)
+    await asyncio.sleep(0.1)
+    assert [got.change["event"]["chatState"] for got in receiver.got] == ["PAUSE"]
+    await cast.leave()
+
+
 async def test_order_holds_within_each_of_many_conversations(stage: Stage, receiver: Receiver) -> None:
     channel = await channel_to(stage, receiver, keys=(EventKey.CONTENT,))
     talks = [await channel.talk() for _ in range(20)]

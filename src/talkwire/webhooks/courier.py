@@ -23,6 +23,7 @@ from talkwire.connectors.model import App, EventKey, Webhook
 from talkwire.conversations.errors import ConversationNotFound
 from talkwire.kernel.errors import Unavailable
 from talkwire.messaging.logged import LoggedEvent
+from talkwire.messaging.model import Audience
 from talkwire.webhooks.lane import Lane
 from talkwire.webhooks.letters import Letter, event_letter, headers_of
 from talkwire.webhooks.results import Results
@@ -349,9 +350,10 @@ class Courier:
             self._dispatch()
 
     def _chat(self, event: LoggedEvent) -> None:
-        """Told at most once: when no hand is free, not at all."""
+        """Told at most once: when no hand is free, not at all. Who types privately is nobody's business outside."""
+        is_public = event.audience == Audience.ALL.value
         is_wanted = EventKey.CHAT_STATE in self.endpoint.event_keys and not self.is_paused
-        if not is_wanted or self._chats >= self._tools.concurrency or self.health.is_down:
+        if not (is_public and is_wanted) or self._chats >= self._tools.concurrency or self.health.is_down:
             return
         self._chats += 1
         self._tools.tasks.start(self._tell_chat(event_letter(event)), "webhooks: chat state")
