@@ -3,14 +3,18 @@
 import asyncio
 import random
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from database import opened
+from talkwire.backends.database import sqlite_checkpoint, sqlite_scrub
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.database.sqlite import SqliteDatabase
-from talkwire.backends.database.sqlite_gaps import Gaps
+from talkwire.backends.database.sqlite_gaps import MOST_PAGES, PAGES_BETWEEN_LOOKS, Gaps, NotOurs
 from talkwire.kernel.errors import Unavailable
 
 SECRET = "the secret of "
@@ -133,6 +137,105 @@ async def test_a_reader_of_old_rows_is_not_waited_for_by_those_who_write(
     finally:
         reader.close()
     await sqlite_database.scrub()
+
+
+async def leave_gaps(database: SqliteDatabase) -> None:
+    await churn(database, random.Random(5), 600)
+
+
+async def test_another_program_cannot_write_while_gaps_are_overwritten(
+    sqlite_database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await leave_gaps(sqlite_database)
+    told: list[str] = []
+    clear = Gaps.clear
+
+    def watched(self: Gaps, *args: Any) -> Sequence[int]:
+        shell = sqlite3.connect(tmp_path / "talkwire.db", timeout=0, isolation_level=None)
+        try:
+            shell.execute("BEGIN IMMEDIATE")
+            told.append("could write")
+        except sqlite3.OperationalError as error:
+            told.append(str(error))
+        finally:
+            shell.close()
+        return clear(self, *args)
+
+    monkeypatch.setattr(Gaps, "clear", watched)
+    await sqlite_database.scrub()
+    assert set(told) == {"database is locked"}
+
+
+async def test_gaps_are_left_alone_while_another_program_writes(
+    sqlite_database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It commits after our log was emptied and before its pages are looked at: what it logged counts."""
+    await leave_gaps(sqlite_database)
+    shell = sqlite3.connect(tmp_path / "talkwire.db", isolation_level=None, check_same_thread=False)
+    log_sizes: list[int] = []
+    clear = Gaps.clear
+
+    def watched(self: Gaps, *args: Any) -> Sequence[int]:
+        log_sizes.append((tmp_path / "talkwire.db-wal").stat().st_size)
+        return clear(self, *args)
+
+    def emptied(writer: sqlite3.Connection) -> bool:
+        if not sqlite_checkpoint.empty_log(writer):
+            return False
+        if len(log_sizes) < 1:
+            shell.execute("UPDATE consumers SET updated_at = updated_at + 1")
+            monkeypatch.setattr(sqlite_scrub, "empty_log", sqlite_checkpoint.empty_log)
+        return True
+
+    monkeypatch.setattr(Gaps, "clear", watched)
+    monkeypatch.setattr(sqlite_scrub, "empty_log", emptied)
+    await sqlite_database.scrub()
+    shell.close()
+    assert set(log_sizes) == {0}
+    assert (await sqlite_database.read("PRAGMA integrity_check"))[0]["integrity_check"] == "ok"
+
+
+async def test_a_disk_that_fails_ends_the_scrub_and_not_the_writer(
+    sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkwire.backends.database.sqlite_scrub.SCRUB_SECONDS", 0.2)
+    await leave_gaps(sqlite_database)
+
+    def fail(self: Gaps, *args: Any) -> Sequence[int]:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Gaps, "clear", fail)
+        with pytest.raises(Unavailable):
+            await sqlite_database.scrub()
+    async with asyncio.timeout(5):
+        await fill(sqlite_database, 1, random.Random(6))
+    await sqlite_database.scrub()
+
+
+async def test_overwriting_gaps_takes_turns_with_everybody_else(
+    sqlite_database: SqliteDatabase, tmp_path: Path
+) -> None:
+    await leave_gaps(sqlite_database)
+    await sqlite_database.scrub()
+    gaps = Gaps(tmp_path / "talkwire.db")
+    pages = list(range(100))
+    assert gaps.clear(pages, seconds=-1) == pages[PAGES_BETWEEN_LOOKS:]
+    assert gaps.clear(pages, seconds=60) == ()
+
+
+@pytest.mark.parametrize("pragma", ["auto_vacuum = 1", "page_size = 512"])
+def test_a_file_whose_pages_could_be_mistaken_is_left_alone(tmp_path: Path, pragma: str) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA {pragma}")
+        connection.execute("CREATE TABLE t (x)")
+        connection.commit()
+    if "page_size" in pragma:  # long enough for any page's number; the file has holes and takes no room
+        with path.open("r+b") as file:
+            file.truncate(512 * MOST_PAGES)
+    with pytest.raises(NotOurs):
+        Gaps(path).find()
 
 
 async def test_dead_rows_go(any_database: Database) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -22,7 +24,7 @@ _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 
 _EMPTY = "PRAGMA wal_checkpoint(TRUNCATE)"
 _EMPTY_WAIT_MS = 50
-"""How long readers may keep the writer from emptying the log: everybody's publish waits behind it."""
+"""How long readers may keep the writer from emptying the log."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,14 +82,27 @@ class Checkpointer:
 def empty_log(writer: sqlite3.Connection) -> bool:
     """Copy the log into the file and cut it to nothing; False when a reader is in the way just now."""
     try:
-        writer.execute(f"PRAGMA busy_timeout = {_EMPTY_WAIT_MS}").fetchall()
-        try:
+        with impatient(writer):
             busy, _, _ = writer.execute(_EMPTY).fetchone()
-        finally:
-            writer.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}").fetchall()
     except sqlite3.Error:
         return False
     return not busy
+
+
+@contextmanager
+def impatient(writer: sqlite3.Connection) -> Iterator[None]:
+    """Who is in the writer's way is not waited for long: everybody's publish waits behind it."""
+    writer.execute(f"PRAGMA busy_timeout = {_EMPTY_WAIT_MS}").fetchall()
+    try:
+        yield
+    finally:
+        writer.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}").fetchall()
+
+
+def copy_log(path: Path) -> None:
+    """Copy what is in the log now, off the writer's thread: it then has the short rest. Blocks."""
+    with closing(connect(path)) as connection:
+        connection.execute(_CHECKPOINT).fetchall()
 
 
 def answer(waiting: "list[asyncio.Future[bool]]", emptied: bool) -> None:  # noqa: FBT001 -- call_soon takes no keywords
