@@ -76,14 +76,15 @@ def show(delivery_id: str, account: str, **flags: Any) -> None:
 @account_option
 @options
 def replay(delivery_id: str, client_id: str, account: str, everything: bool, **flags: Any) -> None:
-    """Deliver again, at once and out of order."""
+    """Deliver again, at once and out of order. With --all, what its app is told of no more stays on the list."""
     if everything == bool(delivery_id):
         raise click.UsageError("name one delivery, or say --all")
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
         account_id = await account_of(desk, account)
-        wanted = [delivery_id] if delivery_id else await _all_dead(desk, account_id, client_id)
-        return [_brief(letter) for one in wanted for letter in await desk.deliveries.replay(account_id, one)]
+        if everything:
+            return [{"replayed": await desk.deliveries.replay_all(account_id, client_id)}]
+        return [_brief(letter) for letter in await desk.deliveries.replay(account_id, delivery_id)]
 
     run(flags, work)
 
@@ -100,11 +101,6 @@ def drop(delivery_id: str, account: str, **flags: Any) -> None:
         return [_brief(letter) for letter in letters]
 
     run(flags, work)
-
-
-async def _all_dead(desk: Desk, account_id: Any, client_id: str) -> list[str]:
-    letters = await desk.deliveries.list_dead(account_id, client_id, limit=1000)
-    return list(dict.fromkeys(letter.delivery.delivery_id for letter in reversed(letters)))
 
 
 def _shown(report: EndpointReport) -> dict[str, Any]:

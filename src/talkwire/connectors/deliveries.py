@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from talkwire.backends.database.port import Database, Transaction
-from talkwire.connectors import deliveries_store as store
+from talkwire.connectors import dead_letters_store as store
+from talkwire.connectors import deliveries_store
 from talkwire.connectors.delivery_model import EndpointReport, Retry, StoredLetter
 from talkwire.connectors.errors import DeadLetterNotFound, EndpointGone
 from talkwire.kernel.clock import Clock
@@ -22,7 +23,7 @@ class Deliveries:
         self._clock = clock
 
     async def list_endpoints(self, account_id: AccountId) -> list[EndpointReport]:
-        return await store.reports(self._database, account_id)
+        return await deliveries_store.reports(self._database, account_id)
 
     async def list_dead(
         self, account_id: AccountId, client_id: str = "", limit: int = 100, before_ms: int = FOREVER_MS
@@ -43,19 +44,41 @@ class Deliveries:
         Raises DeadLetterNotFound, EndpointGone.
         """
         letters = await self.get_dead(account_id, delivery_id)
-        now_ms = self._clock.now_ms()
 
         async def unit(tx: Transaction) -> None:
             for letter in letters:
-                if not await store.has_endpoint(tx, account_id, letter.endpoint_id):
+                if not await self._try_again(tx, letter):
                     raise EndpointGone(letter.url)
-                await store.put_retries(
-                    tx, account_id, letter.endpoint_id, [Retry(letter.delivery, 0, now_ms, "replayed")]
-                )
-                await store.remove_dead(tx, account_id, letter.endpoint_id, delivery_id)
 
         await self._database.write(unit)
         return letters
+
+    async def replay_all(self, account_id: AccountId, client_id: str = "") -> int:
+        """Deliver again what was given up until now, of one app or of all; how many.
+
+        What its app is not told of any more stays on the list.
+        """
+        until_ms, after, count = self._clock.now_ms(), ("", ""), 0
+        while letters := await store.page_dead(
+            self._database, account_id, client_id, until_ms, after, MAX_LISTED
+        ):
+
+            async def unit(tx: Transaction, letters: list[StoredLetter] = letters) -> int:
+                return sum([await self._try_again(tx, letter) for letter in letters])
+
+            count += await self._database.write(unit)
+            after = letters[-1].endpoint_id, letters[-1].delivery.delivery_id
+        return count
+
+    async def _try_again(self, tx: Transaction, letter: StoredLetter) -> bool:
+        if not await store.is_told(tx, letter):
+            return False
+        key = letter.account_id, letter.endpoint_id
+        await deliveries_store.put_retries(
+            tx, *key, [Retry(letter.delivery, 0, self._clock.now_ms(), "replayed")]
+        )
+        await store.remove_dead(tx, *key, letter.delivery.delivery_id)
+        return True
 
     async def drop(self, account_id: AccountId, delivery_id: str) -> list[StoredLetter]:
         """Take it off the list for good. Raises DeadLetterNotFound."""

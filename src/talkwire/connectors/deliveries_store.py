@@ -1,4 +1,4 @@
-"""The SQL of delivery: endpoints and their leases, cursors, retries, dead letters."""
+"""The SQL of delivery: endpoints and their leases, cursors, retries. Dead letters have a file of their own."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,14 +7,12 @@ import msgspec
 from talkwire.backends.database.port import Database, Row, Transaction
 from talkwire.connectors.delivery_model import (
     Cursor,
-    DeadLetter,
     Delivery,
     Endpoint,
     EndpointReport,
     EndpointState,
     Health,
     Retry,
-    StoredLetter,
 )
 from talkwire.kernel.ids import AccountId
 
@@ -26,8 +24,7 @@ _ENDPOINT = (
     "state, state_at, failures, retry_at, last_error, lease_holder, lease_until"
 )
 _CURSOR = "conversation_id, told_version, positions, attempts, retry_at, is_done"
-_DELIVERY = "delivery_id, event_key, conversation_id, dialog_id, sequence, event_at"
-_LETTER = f"account_id, endpoint_id, client_id, url, {_DELIVERY}, reason, attempts, last_error, died_at"
+DELIVERY = "delivery_id, event_key, conversation_id, dialog_id, sequence, event_at"
 _EVENTS_NOW = (
     "(SELECT SUM(d.last_sequence + 1) FROM dialogs d "
     "WHERE d.account_id = w.account_id AND d.conversation_id = w.conversation_id)"
@@ -100,15 +97,6 @@ async def endpoints_of(database: Database, account_id: AccountId, client_id: str
             "ORDER BY endpoint_id",
             account_id,
             client_id,
-        )
-    )
-
-
-async def has_endpoint(tx: Transaction, account_id: AccountId, endpoint_id: str) -> bool:
-    return bool(
-        await tx.fetch(
-            "SELECT 1 FROM webhook_endpoints WHERE account_id = $1 AND endpoint_id = $2",
-            *(account_id, endpoint_id),
         )
     )
 
@@ -255,18 +243,25 @@ def delivery_of(row: Row) -> Delivery:
     )
 
 
+def delivery_columns(delivery: Delivery) -> tuple[object, ...]:
+    return (
+        *(delivery.delivery_id, delivery.event_key, delivery.conversation_id),
+        *(delivery.dialog_id, delivery.sequence, delivery.event_at_ms),
+    )
+
+
 async def put_retries(
     tx: Transaction, account_id: AccountId, endpoint_id: str, retries: Iterable[Retry]
 ) -> None:
     await tx.execute_many(
         "INSERT INTO webhook_retries "
-        f"(account_id, endpoint_id, {_DELIVERY}, attempts, retry_at, last_error) "
+        f"(account_id, endpoint_id, {DELIVERY}, attempts, retry_at, last_error) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
         "ON CONFLICT (account_id, endpoint_id, delivery_id) DO UPDATE SET attempts = excluded.attempts, "
         "retry_at = excluded.retry_at, last_error = excluded.last_error",
         [
             (
-                *(account_id, endpoint_id, *_delivery_columns(retry.delivery)),
+                *(account_id, endpoint_id, *delivery_columns(retry.delivery)),
                 *(retry.attempts, retry.retry_at_ms, retry.last_error),
             )
             for retry in retries
@@ -285,78 +280,11 @@ async def remove_retries(
 
 async def due_retries(database: Database, endpoint: Endpoint, now_ms: int, limit: int) -> list[Retry]:
     rows = await database.read(
-        f"SELECT {_DELIVERY}, attempts, retry_at, last_error FROM webhook_retries "
+        f"SELECT {DELIVERY}, attempts, retry_at, last_error FROM webhook_retries "
         "WHERE account_id = $1 AND endpoint_id = $2 AND retry_at <= $3 ORDER BY retry_at LIMIT $4",
         *(endpoint.account_id, endpoint.endpoint_id, now_ms, limit),
     )
     return [Retry(delivery_of(row), row["attempts"], row["retry_at"], row["last_error"]) for row in rows]
-
-
-# --- dead letters
-
-
-async def put_dead(tx: Transaction, endpoint: Endpoint, letters: Iterable[DeadLetter]) -> None:
-    await tx.execute_many(
-        f"INSERT INTO webhook_dead_letters ({_LETTER}) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-        "ON CONFLICT (account_id, endpoint_id, delivery_id) DO UPDATE SET reason = excluded.reason, "
-        "attempts = excluded.attempts, last_error = excluded.last_error, died_at = excluded.died_at",
-        [
-            (
-                *(endpoint.account_id, endpoint.endpoint_id, endpoint.client_id, endpoint.url),
-                *_delivery_columns(letter.delivery),
-                *(letter.reason, letter.attempts, letter.last_error, letter.died_at_ms),
-            )
-            for letter in letters
-        ],
-    )
-
-
-async def list_dead(
-    database: Database, account_id: AccountId, client_id: str, limit: int, before_ms: int
-) -> list[StoredLetter]:
-    """The newest first; an empty `client_id` means every app."""
-    rows = await database.read(
-        f"SELECT {_LETTER} FROM webhook_dead_letters WHERE account_id = $1 "
-        "AND ($2 = '' OR client_id = $2) AND died_at < $3 ORDER BY died_at DESC, delivery_id LIMIT $4",
-        *(account_id, client_id, before_ms, limit),
-    )
-    return [letter_of(row) for row in rows]
-
-
-async def find_dead(database: Database, account_id: AccountId, delivery_id: str) -> list[StoredLetter]:
-    """One for each endpoint that did not get it."""
-    rows = await database.read(
-        f"SELECT {_LETTER} FROM webhook_dead_letters WHERE account_id = $1 AND delivery_id = $2",
-        *(account_id, delivery_id),
-    )
-    return [letter_of(row) for row in rows]
-
-
-def letter_of(row: Row) -> StoredLetter:
-    return StoredLetter(
-        account_id=AccountId(row["account_id"]),
-        endpoint_id=row["endpoint_id"],
-        client_id=row["client_id"],
-        url=row["url"],
-        delivery=delivery_of(row),
-        reason=row["reason"],
-        attempts=row["attempts"],
-        last_error=row["last_error"],
-        died_at_ms=row["died_at"],
-    )
-
-
-async def remove_dead(tx: Transaction, account_id: AccountId, endpoint_id: str, delivery_id: str) -> int:
-    return await tx.execute(
-        "DELETE FROM webhook_dead_letters WHERE account_id = $1 AND endpoint_id = $2 AND delivery_id = $3",
-        *(account_id, endpoint_id, delivery_id),
-    )
-
-
-async def purge_dead(tx: Transaction, before_ms: int) -> int:
-    """Forget the dead letters of every account that are older."""
-    return await tx.execute("DELETE FROM webhook_dead_letters WHERE died_at < $1", before_ms)
 
 
 # --- what an operator sees
@@ -389,10 +317,3 @@ async def reports(database: Database, account_id: AccountId) -> list[EndpointRep
         )
         for row in rows
     ]
-
-
-def _delivery_columns(delivery: Delivery) -> tuple[object, ...]:
-    return (
-        *(delivery.delivery_id, delivery.event_key, delivery.conversation_id),
-        *(delivery.dialog_id, delivery.sequence, delivery.event_at_ms),
-    )

@@ -95,7 +95,7 @@ class DeadLetterNotFound(NotFound):
 
 
 class EndpointGone(Invalid):
-    """The app is told at this address no more, so nothing can be replayed to it."""
+    """The app is told of this no more at this address, so it cannot be replayed."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"The app has no such endpoint any more: {url}")
+        super().__init__(f"The app is not told of such events at {url} any more")

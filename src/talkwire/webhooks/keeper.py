@@ -6,6 +6,7 @@ What is not on disk yet when the node dies is delivered again, under the same id
 import asyncio
 
 from talkwire.backends.database.port import Database, Transaction
+from talkwire.connectors import dead_letters_store
 from talkwire.connectors import deliveries_store as store
 from talkwire.connectors.delivery_model import Cursor, DeadLetter, Endpoint, Health, Retry
 from talkwire.kernel.errors import Unavailable
@@ -122,7 +123,7 @@ async def _write(tx: Transaction, progress: Progress) -> None:
         if done:
             await store.remove_retries(tx, *key, done)
     if progress.dead:
-        await store.put_dead(tx, endpoint, progress.dead.values())
+        await dead_letters_store.put_dead(tx, endpoint, progress.dead.values())
     if progress.cursors:
         cursors = sorted(progress.cursors.values(), key=lambda cursor: cursor.conversation_id)
         await store.put_cursors(tx, *key, cursors)

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from talkwire.backends.database.port import Database, Transaction
+from talkwire.connectors import dead_letters_store
 from talkwire.connectors import deliveries_store as store
 from talkwire.connectors.deliveries import Deliveries, jobs
 from talkwire.connectors.delivery_model import (
@@ -15,7 +16,7 @@ from talkwire.connectors.delivery_model import (
     Health,
     Retry,
 )
-from talkwire.connectors.errors import DeadLetterNotFound
+from talkwire.connectors.errors import DeadLetterNotFound, EndpointGone
 from talkwire.connectors.model import EventKey
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.ids import AccountId
@@ -110,12 +111,12 @@ async def test_a_dead_letter_is_seen_replayed_dropped_and_forgotten(any_database
     other = replace(DELIVERY, delivery_id="c1.1", sequence=1)
 
     async def unit(tx: Transaction) -> None:
-        await store.put_endpoint(tx, ENDPOINT)
+        await store.put_endpoint(tx, replace(ENDPOINT, event_keys=(EventKey.CONTENT,)))
         dead = [
             DeadLetter(one, "retries used up", 4, "answered 500", clock.now_ms()) for one in (DELIVERY, other)
         ]
-        await store.put_dead(tx, ENDPOINT, dead)
-        await store.put_dead(tx, ENDPOINT, dead)
+        await dead_letters_store.put_dead(tx, ENDPOINT, dead)
+        await dead_letters_store.put_dead(tx, ENDPOINT, dead)
 
     await any_database.write(unit)
     assert [one.delivery for one in await deliveries.list_dead(BRAND, "a1")] == [DELIVERY, other]
@@ -136,3 +137,45 @@ async def test_a_dead_letter_is_seen_replayed_dropped_and_forgotten(any_database
     assert await deliveries.list_dead(BRAND) == []
     with pytest.raises(DeadLetterNotFound):
         await deliveries.drop(BRAND, "c1.1")
+
+
+async def bury(database: Database, endpoint: Endpoint, *deliveries: Delivery, died_at_ms: int = 7) -> None:
+    async def unit(tx: Transaction) -> None:
+        await dead_letters_store.put_dead(
+            tx,
+            endpoint,
+            [DeadLetter(one, "retries used up", 4, "answered 500", died_at_ms) for one in deliveries],
+        )
+
+    await database.write(unit)
+
+
+async def test_what_the_endpoint_is_told_no_more_cannot_be_replayed_and_stays_listed(
+    any_database: Database,
+) -> None:
+    deliveries = Deliveries(any_database, MovableClock())
+    told = replace(DELIVERY, event_key="x")
+    await put(any_database, ENDPOINT)
+    await bury(any_database, ENDPOINT, DELIVERY, replace(told, delivery_id="c1.1"))
+    with pytest.raises(EndpointGone):
+        await deliveries.replay(BRAND, DELIVERY.delivery_id)
+    await deliveries.replay(BRAND, "c1.1")
+    assert [one.delivery for one in await deliveries.list_dead(BRAND)] == [DELIVERY]
+
+
+async def test_all_are_replayed_however_many_but_for_those_that_cannot_be(any_database: Database) -> None:
+    clock = MovableClock()
+    deliveries = Deliveries(any_database, clock)
+    moved = replace(ENDPOINT, endpoint_id="e2", client_id="a2")
+    gone = replace(ENDPOINT, endpoint_id="e3")
+    many = [replace(DELIVERY, delivery_id=f"c1.{n}", event_key="x", sequence=n) for n in range(1_203)]
+    await put(any_database, ENDPOINT, moved)
+    await bury(any_database, ENDPOINT, *many, replace(DELIVERY, delivery_id="c2.0"))
+    await bury(any_database, moved, many[0])
+    await bury(any_database, gone, many[0])
+    assert await deliveries.replay_all(AccountId("99999999")) == 0
+    assert await deliveries.replay_all(BRAND, "a2") == 1
+    assert await deliveries.replay_all(BRAND) == 1_203
+    assert len(await store.due_retries(any_database, ENDPOINT, clock.now_ms(), 5_000)) == 1_203
+    left = {(one.endpoint_id, one.delivery.delivery_id) for one in await deliveries.list_dead(BRAND)}
+    assert left == {("e1", "c2.0"), ("e3", "c1.0")}
