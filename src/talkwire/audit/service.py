@@ -35,6 +35,7 @@ class Trail:
         self._clock = clock
         self._sealer = sealer
         self._codes: dict[str, bytes] = {}
+        self._heads: dict[str, Head] = {}  # as last written, perhaps in vain: never believed, only tried
         self._waiting: list[tuple[str, Draft, asyncio.Future[None]]] = []
         self._writing: set[asyncio.Task[None]] = set()
         self._refusals = Refusals(clock)
@@ -91,15 +92,26 @@ class Trail:
     async def write(self, tx: Transaction, sealed: Sealed) -> None:
         """Chain entries in the unit that does what they say. Awaits only `tx`; may be run again."""
         for account_id in sorted(sealed.by_account):  # one order for all, so that nobody deadlocks
-            drafts = sealed.by_account[account_id]
-            head = await store.take_numbers(tx, account_id, len(drafts))
+            drafts, key = sealed.by_account[account_id], sealed.codes[account_id]
+            head = self._heads.get(account_id) or await store.lock_head(tx, account_id)
+            if head is not None and not await self._follow(tx, account_id, head, drafts, key):
+                # written by another node, or by a unit that was undone
+                head = await store.lock_head(tx, account_id)
+                head = head and await self._follow(tx, account_id, head, drafts, key)
             if head is None:
                 raise HeadMissing
-            records = rules.chain(account_id, head, drafts)
-            await store.insert_records(tx, records)
-            head = Head(records[-1].number, records[-1].hash)
-            code = rules.code_of(sealed.codes[account_id], account_id, head)
-            await store.set_head(tx, account_id, head, code)
+
+    async def _follow(
+        self, tx: Transaction, account_id: str, head: Head, drafts: list[Draft], key: bytes
+    ) -> Head | None:
+        """Chain drafts behind `head`; the head then, or None when the chain ends elsewhere by now."""
+        records = rules.chain(account_id, head, drafts)
+        after = Head(records[-1].number, records[-1].hash)
+        if not await store.move_head(tx, account_id, head, after, rules.code_of(key, account_id, after)):
+            return None
+        await store.insert_records(tx, records)
+        self._heads[account_id] = after
+        return after
 
     async def forget(self, tx: Transaction, account_id: str, consumer_id: str) -> None:
         """Part a consumer's records from the consumer, in the unit that erases; the chain stays whole."""

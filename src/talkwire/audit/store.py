@@ -23,14 +23,25 @@ def _record(row: Row) -> Record:
     return Record(row["account_id"], row["number"], bytes(row["hash"]), draft)
 
 
-async def take_numbers(tx: Transaction, account_id: str, count: int) -> Head | None:
-    """Move the head by `count` and hold it until the unit ends; gives it as it was before."""
+async def lock_head(tx: Transaction, account_id: str) -> Head | None:
+    """Where the chain ends, held until the unit ends."""
     rows = await tx.fetch(
-        "UPDATE audit_heads SET number = number + $2 WHERE account_id = $1 RETURNING number, hash",
-        account_id,
-        count,
+        "UPDATE audit_heads SET number = number WHERE account_id = $1 RETURNING number, hash", account_id
     )
-    return Head(rows[0]["number"] - count, bytes(rows[0]["hash"])) if rows else None
+    return Head(rows[0]["number"], bytes(rows[0]["hash"])) if rows else None
+
+
+async def move_head(tx: Transaction, account_id: str, head: Head, after: Head, code: bytes) -> bool:
+    """Let the chain end at `after`, if it ends at `head`."""
+    moved = await tx.execute(
+        "UPDATE audit_heads SET number = $4, hash = $5, code = $6"
+        " WHERE account_id = $1 AND number = $2 AND hash = $3",
+        account_id,
+        *head,
+        *after,
+        code,
+    )
+    return moved == 1
 
 
 async def insert_records(tx: Transaction, records: Sequence[Record]) -> None:
@@ -38,12 +49,6 @@ async def insert_records(tx: Transaction, records: Sequence[Record]) -> None:
         f"INSERT INTO audit_records (account_id, number, hash, {_DRAFT})"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [(record.account_id, record.number, record.hash, *record.draft) for record in records],
-    )
-
-
-async def set_head(tx: Transaction, account_id: str, head: Head, code: bytes) -> None:
-    await tx.execute(
-        "UPDATE audit_heads SET hash = $2, code = $3 WHERE account_id = $1", account_id, head.hash, code
     )
 
 

@@ -51,6 +51,11 @@ class Previews:
         self._held_bytes = 0
         self._held: OrderedDict[tuple[AccountId, str], tuple[str, int]] = OrderedDict()
 
+    @property
+    def are_made(self) -> bool:
+        """Whether a file may have a preview before anybody published it with one."""
+        return self._rebuilder is not None
+
     async def make(self, claimed: Preview) -> Preview | None:
         """A publisher's own preview, made anew; None when it is of no use, or there is no time for it."""
         if self._rebuilder is None:

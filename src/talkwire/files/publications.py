@@ -132,7 +132,10 @@ class Publications:
             made = await self._previews.make(claimed)
         if made is not None:
             return made, await self._previews.seal(file, made)
-        await self._previews.list_for(file.account_id, [file.relative_path])  # have it at hand for telling
+        if file.state is FileState.PUBLISHED or self._previews.are_made:
+            await self._previews.list_for(file.account_id, [file.relative_path])  # at hand for telling
+        else:
+            self._previews.hold(*file.name, "")
         return None, b""
 
 

@@ -135,7 +135,8 @@ async def mark_published(tx: Transaction, publication: Publication, at_ms: int) 
 
     Raises UnusableFile when it may not be shown any more (erased meanwhile).
     """
-    for state in (FileState.CLEAN, FileState.PUBLISHED):
+    states = (FileState.CLEAN, FileState.PUBLISHED)
+    for state in states if publication.file.state is FileState.CLEAN else reversed(states):
         moved = await tx.execute(
             "UPDATE files SET state = 'published', published_at = $3"
             " WHERE account_id = $1 AND relative_path = $2 AND object_key = $4 AND state = $5",
