@@ -70,7 +70,7 @@ def services_of(
     directory = Directory(identity.agents, identity.consumers.profiles, Skills(database, clock))
     skill_rules = SkillRules(database, clock, identity.consumers.profiles, identity.acts)
     leaving = Leaving(hub, conversations)
-    automatic = AutomaticMessages(database, clock)
+    automatic = AutomaticMessages(database, clock, identity.acts)
     allowed = bots_allowed_by(identity.accounts)
     controller = Controller(database, conversations, automatic, allowed, hub, telling, clock, tasks)
     conversations.at_opening = controller.opening

@@ -220,7 +220,7 @@ def _desk(
         agents=agents,
         skills=Skills(database, clock, acts),
         skill_rules=SkillRules(database, clock, ConsumerProfiles(database, clock, max_bytes=0), acts),
-        automatic_messages=AutomaticMessages(database, clock),
+        automatic_messages=AutomaticMessages(database, clock, acts),
         api_keys=ApiKeys(database, clock, agents, acts),
         brand_keys=BrandKeys(database, clock, acts),
         signing_keys=SigningKeys(database, clock, acts=acts),

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from talkwire.accounts.cache import Cache
 from talkwire.accounts.model import ANY_REVISION
 from talkwire.accounts.store import find_revision, next_revision
+from talkwire.audit.acts import Acts, Unrecorded
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId
@@ -20,8 +22,9 @@ Change = Callable[[Messages], Sequence[AutomaticMessage]]
 class AutomaticMessages:
     """What every account declares. Reads come from memory; writes are durable, then seen at once."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, acts: Acts | None = None) -> None:
         self._database = database
+        self._acts = acts or Unrecorded(database)
         self._held: Cache[AccountId, Messages] = Cache(clock, self._load)
 
     async def list_messages(self, account_id: AccountId) -> tuple[Messages, int]:
@@ -53,7 +56,8 @@ class AutomaticMessages:
             await store.replace_messages(tx, account_id, messages)
             return messages, revision
 
-        return await self._database.write(unit, lambda _: self._held.drop(account_id))
+        entry = Entry(account_id, Act.SETTING_CHANGED, "automatic messages")
+        return await self._acts.do(unit, entry, then=lambda _: self._held.drop(account_id))
 
     async def _load(self, account_id: AccountId) -> Messages:
         return await store.list_messages(self._database, account_id)

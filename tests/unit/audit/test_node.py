@@ -83,7 +83,8 @@ async def test_a_setting_changed_over_http_names_the_administrator(node: Node, c
 
 async def test_every_service_that_changes_settings_or_people_has_the_trail(node: Node) -> None:
     services: list[Any] = [
-        node.accounts, node.agents, node.services.sign_in, node.apps, node.services.skill_rules
+        node.accounts, node.agents, node.services.sign_in, node.apps, node.services.skill_rules,
+        node.services.automatic_messages,
     ]  # fmt: skip
     assert {type(service._acts) for service in services} == {Trail}
     assert isinstance(node.skills.acts, Trail)
