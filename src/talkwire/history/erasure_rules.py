@@ -163,9 +163,14 @@ def is_masked(event: bytes) -> bool:
 
 
 def masked_record(conversation: Conversation) -> Conversation:
-    """The record without note, topic and whatever the client said of itself."""
+    """The record without note, topic, why somebody said it was closed, and whatever the client said of itself."""
+    dialogs = tuple(
+        msgspec.structs.replace(one, closed_cause=MASK if one.closed_cause else "")
+        for one in conversation.dialogs
+    )
     return msgspec.structs.replace(
         conversation,
+        dialogs=dialogs,
         note=MASK if conversation.note else "",
         topic=MASK if conversation.topic else "",
         context={},

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from talkwire.conversations.model import Conversation, Dialog, DialogType, Ttr, TtrType
 from talkwire.history.erasure_errors import ErasureFinal, TooManyErasures
 from talkwire.history.erasure_model import (
     MASK,
@@ -26,10 +27,11 @@ from talkwire.history.erasure_rules import (
     is_overdue,
     item_of_file,
     masked_event,
+    masked_record,
     month_began,
     month_ends_in_seconds,
 )
-from talkwire.kernel.ids import AccountId
+from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId
 
 TEXT = {"type": "ContentEvent", "contentType": "text/plain", "message": MASK}
 
@@ -88,6 +90,29 @@ def test_nothing_that_was_said_stays_and_twice_is_once(event: Any, masked: Any) 
     assert masked_event(once) == once
     assert is_masked(once)
     assert b"Ada" not in once
+
+
+def test_nothing_stays_in_a_record_that_anybody_wrote() -> None:
+    dialog = Dialog(DialogId("d"), DialogType.MAIN, 0, 0, closed_cause="Zoë has moved to Mill Lane 3")
+    quiet = Dialog(DialogId("e"), DialogType.POST_SURVEY, 0, 0)
+    conversation = Conversation(
+        account_id=AccountId("1"),
+        conversation_id=ConversationId("c"),
+        consumer_id=ParticipantId("zoe"),
+        version=1,
+        created_at_ms=0,
+        updated_at_ms=0,
+        ttr=Ttr(TtrType.NORMAL, 60),
+        participants=(),
+        dialogs=(dialog, quiet),
+        note="Zoë",
+        topic="Zoë",
+        context={"name": "Zoë"},
+    )
+    masked = masked_record(conversation)
+    assert b"Zo" not in msgspec.json.encode(masked)
+    assert [one.closed_cause for one in masked.dialogs] == [MASK, ""]
+    assert masked_record(masked) == masked
 
 
 def test_a_request_is_final_when_its_time_is_over() -> None:
