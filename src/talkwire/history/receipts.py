@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 ALGORITHM = "Ed25519"
 FORMAT = "talkwire-erasure-receipt/1"
 
+_SIGNATURE = {"algorithm", "keyId", "publicKey", "value"}
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -58,7 +60,11 @@ def verify(document: bytes, known_keys: Sequence[str] = ()) -> Verified:
     try:
         decoded = msgspec.json.decode(body)
         receipt, signature = decoded["receipt"], decoded["signature"]
-        if signature["algorithm"] != ALGORITHM or set(decoded) != {"receipt", "signature"}:
+        if (
+            set(decoded) != {"receipt", "signature"}
+            or set(signature) != _SIGNATURE
+            or (signature["algorithm"], receipt["format"]) != (ALGORITHM, FORMAT)
+        ):
             raise ReceiptBroken("it is no receipt of this kind")
         public_key, value = _bytes_of(signature["publicKey"]), _bytes_of(signature["value"])
         key_id = str(signature["keyId"])

@@ -1,6 +1,7 @@
 """Receipts: whoever changes a byte is found, without asking us."""
 
 import json
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -74,3 +75,23 @@ def test_the_published_list_is_read_again() -> None:
     assert keys_in(PUBLIC.encode() + b"\n") == [PUBLIC]
     with pytest.raises(ReceiptBroken):
         keys_in(b"no key")
+
+
+def test_what_somebody_else_signed_is_no_receipt() -> None:
+    others: list[Any] = [
+        [],
+        1,
+        {},
+        {"format": "talkwire-backup/1"},
+        {"format": ["talkwire-erasure-receipt/1"]},
+    ]
+    for receipt in others:
+        with pytest.raises(ReceiptBroken):
+            verify(signed(receipt, KEY, key_id_of(PUBLIC)).encode())
+
+
+def test_nothing_unsigned_is_carried_along() -> None:
+    document = json.loads(DOCUMENT)
+    document["signature"]["note"] = "signed by nobody"
+    with pytest.raises(ReceiptBroken):
+        verify(json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
