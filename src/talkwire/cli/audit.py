@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from datetime import UTC, datetime
@@ -174,10 +176,18 @@ def _target(output: str | None) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     try:
-        with Path(output).open("wb") as file:
+        with open(output, "wb", opener=_privately) as file:
             yield file
     except OSError as error:
         raise BadRequest(f"{output}: {reason_of(error)}") from error
+
+
+def _privately(path: str, flags: int) -> int:
+    """Open for nobody else: what is personal lies open in an export."""
+    descriptor = os.open(path, flags, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _readable(line: bytes) -> str:

@@ -4,7 +4,10 @@ from typing import Any
 
 import click
 
+from talkwire.accounts.rules import check_account_id
 from talkwire.cli.desk import Desk, account_of, options, run
+from talkwire.cli.failures import BadRequest
+from talkwire.kernel.errors import TalkwireError
 from talkwire.settings import Settings
 from talkwire.vault.requests import MASTER, ask, rotate
 
@@ -52,6 +55,10 @@ def rotate_account(account: str, **flags: Any) -> None:
         await rotate(desk.vault, account_id, desk.rotated)
         return {"account": account_id, "rotated": True}
 
+    try:
+        check_account_id(account)  # the running server takes other words for more than one account
+    except TalkwireError as error:
+        raise BadRequest(str(error)) from error
     run(flags, work, lambda settings: _ask(settings, account))
 
 

@@ -93,7 +93,9 @@ def test_a_trail_that_is_gone_altogether_is_missed(shell: Shell) -> None:
 
 def test_an_export_is_verified_with_nothing_but_itself(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "trail.jsonl"
+    file.touch(0o644)
     assert shell.type("audit", "export", ACCOUNT, "--json", "--output", str(file)).exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o600  # what is personal is open in it
     alone = ["audit", "verify", "--file", str(file), "--data", str(tmp_path / "nothing")]
     assert CliRunner().invoke(main, alone).exit_code == 0
     file.write_bytes(file.read_bytes().replace(b"Acme", b"Acne"))

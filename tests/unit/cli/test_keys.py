@@ -95,3 +95,11 @@ def test_a_master_key_file_becomes_a_setting(shell: Shell, monkeypatch: pytest.M
     again = shell.type("keys", "rotate-master")
     assert again.exit_code == 2
     assert "master_key_former" in again.output
+
+
+def test_a_running_server_is_not_asked_for_more_than_one_account(shell: Shell) -> None:
+    with (shell.data / "talkwire.db.lock").open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for account in ("*", "1 *", ""):
+            assert shell.type("keys", "rotate-account", account).exit_code != 0
+    assert not (shell.keys / "rotate.request").exists()
