@@ -22,12 +22,18 @@ class FileKey(NamedTuple):
     key_id: str  # 32 hex digits
     secret: bytes  # 32 bytes
 
+    def __repr__(self) -> str:
+        return f"FileKey({self.key_id!r})"
+
 
 class HolderKey(NamedTuple):
     """A holder's key, unwrapped."""
 
     key_id: str  # 16 hex digits
     secret: bytes
+
+    def __repr__(self) -> str:
+        return f"HolderKey({self.key_id!r})"
 
 
 class Wrapped(NamedTuple):
