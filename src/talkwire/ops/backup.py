@@ -4,9 +4,11 @@ Objects are written once and never changed, so they are hard-linked where that i
 before the database is copied (what goes meanwhile is kept) and after it (what came meanwhile is there).
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +22,8 @@ DUMP = "talkwire.dump"
 OBJECTS = Path("files") / "objects"
 TRIES = 3
 
-_NOT_COPIED = {"server.lock", "demo.env", "server.log"}
-_LIVE_SUFFIXES = (".lock", "-wal", "-shm", "-journal")
+_NOT_COPIED = {"server.lock", "demo.env", "server.log", "rotate.request"}
+_LIVE_SUFFIXES = (".lock", "-wal", "-shm", "-journal", ".aside")
 
 
 class CannotBackUp(Exception):
@@ -39,14 +41,15 @@ class BackedUp:
 def back_up_data(data: Path, target: Path, database_url: str, now_ms: int) -> BackedUp:
     """Copy database, objects and whatever else lies in the data folder. Raises CannotBackUp, CopyFailed."""
     check_target(target, data)
-    _copy_plain(data, target)
-    if database_url:
-        _link_objects(data, target)
-        dump_postgres(database_url, target / DUMP)
-        _link_objects(data, target)
-    else:
-        _copy_with_objects(data, target)
-    return _finish(target, "data", "postgresql" if database_url else "sqlite", now_ms)
+    with _refusing(target):
+        _copy_plain(data, target)
+        if database_url:
+            _link_objects(data, target)
+            dump_postgres(database_url, target / DUMP)
+            _link_objects(data, target)
+        else:
+            _copy_with_objects(data, target)
+        return _finish(target, "data", "postgresql" if database_url else "sqlite", now_ms)
 
 
 def back_up_keys(keys: Path, target: Path, keys_url: str, now_ms: int) -> BackedUp:
@@ -55,12 +58,36 @@ def back_up_keys(keys: Path, target: Path, keys_url: str, now_ms: int) -> Backed
     Raises CannotBackUp, CopyFailed.
     """
     check_target(target, keys)
-    _copy_plain(keys, target)
-    for path in sorted(keys.glob("*.db")):
-        copy_sqlite(path, target / path.name)
-    if keys_url:
-        dump_postgres(keys_url, target / DUMP)
-    return _finish(target, "keys", "postgresql" if keys_url else "sqlite", now_ms)
+    with _refusing(target):
+        for _ in range(TRIES):
+            _copy_plain(keys, target)
+            for path in sorted(keys.glob("*.db")):
+                (target / path.name).unlink(missing_ok=True)
+                copy_sqlite(path, target / path.name)
+            if _masters_of(keys) == _masters_of(target):
+                break
+            for name in _masters_of(target):
+                (target / name).unlink()
+        else:
+            raise CannotBackUp("the master key is being rotated; try again")
+        if keys_url:
+            dump_postgres(keys_url, target / DUMP)
+        return _finish(target, "keys", "postgresql" if keys_url else "sqlite", now_ms)
+
+
+def _masters_of(folder: Path) -> dict[str, bytes]:
+    """Rotated while the key store was copied, the master key in the backup would not open it."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.key")}
+
+
+@contextmanager
+def _refusing(target: Path) -> Iterator[None]:
+    """A full disk or a folder that cannot be read ends a backup in one line; without a manifest it is none."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename or target}"
+        raise CannotBackUp(f"{where}: {os.strerror(error.errno or 0).lower()}") from error
 
 
 def check_apart(*folders: Path) -> None:
@@ -92,7 +119,8 @@ def _copy_plain(source: Path, target: Path) -> None:
         if relative.parts[0] == "files" or not path.is_file() or path.is_symlink() or _is_live(path):
             continue
         (target / relative).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copy2(path, target / relative)
+        with contextlib.suppress(FileNotFoundError):  # gone since we looked
+            shutil.copy2(path, target / relative)
 
 
 def _is_live(path: Path) -> bool:
@@ -158,6 +186,7 @@ def _objects_of(folder: Path) -> Iterator[Path]:
 
 def _finish(target: Path, holds: str, database: str, now_ms: int) -> BackedUp:
     files = manifest.list_files(target)
+    os.sync()  # what the manifest speaks of is on disk before it
     manifest.write(
         target,
         Manifest(holds=holds, database=database, version=version("talkwire"), made_at_ms=now_ms, files=files),

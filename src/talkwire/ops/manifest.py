@@ -1,6 +1,7 @@
 """What is in a backup: every file with its size and hash."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,9 +47,11 @@ def hash_of(path: Path) -> str:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Last of all: a folder without it is a backup that was not finished."""
-    path = folder / NAME
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
-    path.chmod(0o600)
+    with (folder / NAME).open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(folder: Path, holds: str) -> Manifest:

@@ -10,6 +10,9 @@ from talkwire.ops import manifest
 from talkwire.ops.backup import DATABASE, DUMP, OBJECTS
 from talkwire.ops.manifest import Manifest
 
+_OURS = ".restoring"
+"""Marks a folder that may be thrown away."""
+
 
 class CannotRestore(Exception):
     """The message is for the operator."""
@@ -29,19 +32,26 @@ def check_backup(source: Path, holds: str) -> Manifest:
 def put_back(source: Path, target: Path, found: Manifest) -> None:
     """Copy a checked backup aside, then rename: a folder is there whole or not at all. Raises CannotRestore."""
     check_empty(target)
+    target = target.resolve()
     aside = target.with_name(f"{target.name}.restoring")
+    if aside.exists() and not (aside / _OURS).exists():
+        raise CannotRestore(f"{aside} is in the way, and is not of a restore that was broken off")
     shutil.rmtree(aside, ignore_errors=True)
     try:
         aside.mkdir(mode=0o700, parents=True)
+        (aside / _OURS).touch()
         for one in found.files:
             if one.path == DUMP:
                 continue
             place = aside / one.path
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             shutil.copy2(source / one.path, place)
+        os.sync()  # whole on disk before it has its name
         if target.exists():
             target.rmdir()
         aside.rename(target)
+        (target / _OURS).unlink()
+        os.sync()
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise CannotRestore(f"{target} cannot be written: {os.strerror(error.errno or 0).lower()}") from error

@@ -1,7 +1,9 @@
 """Backups: whole, of one moment, keys apart; restored only as they were made, and never over anything."""
 
 import asyncio
+import errno
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,55 @@ async def test_nothing_is_overwritten_and_keys_lie_apart(tmp_path: Path) -> None
 def test_a_database_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(CopyFailed):
         copy_sqlite(tmp_path / "none.db", tmp_path / "copy.db")
+
+
+def test_a_master_key_that_is_rotated_meanwhile_opens_the_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, target = tmp_path / "keys", tmp_path / "backup"
+    keys.mkdir()
+    (keys / "master.key").write_text("former")
+    (keys / "rotate.request").write_text("*")
+    sqlite3.connect(keys / "keys.db").close()
+    copied: list[str] = []
+
+    def rotating(source: Path, place: Path) -> None:
+        copied.append((keys / "master.key").read_text())
+        copy_sqlite(source, place)
+        (keys / "master.key").write_text("present")
+
+    monkeypatch.setattr("talkwire.ops.backup.copy_sqlite", rotating)
+    back_up_keys(keys, target, "", 0)
+    assert copied == ["former", "present"]
+    assert {path.name for path in target.iterdir()} == {"keys.db", "master.key", "manifest.json"}
+    assert (target / "master.key").read_text() == "present"
+
+
+async def test_a_disk_that_is_full_leaves_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, target = tmp_path / "data", tmp_path / "backup"
+    await filled(data)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr("talkwire.ops.backup.shutil.copy2", full)
+    with pytest.raises(CannotBackUp, match="no space left"):
+        back_up_data(data, target, "", 0)
+    with pytest.raises(ManifestBroken):
+        check_backup(target, "data")
+
+
+async def test_a_folder_of_somebody_else_is_not_thrown_away(tmp_path: Path) -> None:
+    data, target, again = tmp_path / "data", tmp_path / "backup", tmp_path / "again"
+    await filled(data)
+    back_up_data(data, target, "", 0)
+    found = check_backup(target, "data")
+    mine = tmp_path / "again.restoring" / "letters"
+    mine.parent.mkdir()
+    mine.write_text("dear")
+    with pytest.raises(CannotRestore):
+        put_back(target, again, found)
+    assert mine.read_text() == "dear"
+    mine.rename(mine.with_name(".restoring"))  # one that was broken off
+    put_back(target, again, found)
+    assert {path.name for path in again.iterdir()} == {"files", "talkwire.db", "tls"}
