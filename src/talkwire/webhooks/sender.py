@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import aiohttp
 from yarl import URL
 
-from talkwire.webhooks.addresses import guarded_sockets
+from talkwire.webhooks.addresses import SocketFactory, guarded_sockets
+from talkwire.webhooks.names import Names
 
 ANSWER_BYTES = 65_536
 """So much of an answer is read, to see that it ends well; what it says does not matter."""
@@ -43,18 +44,20 @@ class Sender:
     def __init__(self, policy: SendPolicy) -> None:
         self._policy = policy
         self._trust = _trust(policy.ca_file)
-        guard = guarded_sockets(allow_loopback=policy.allow_plain_loopback)
-        self._guarded = self._session(aiohttp.TCPConnector(
-            limit=0, ssl=self._trust, socket_factory=guard, keepalive_timeout=IDLE_SECONDS
-        ))  # fmt: skip
-        self._open = self._session(
-            aiohttp.TCPConnector(limit=0, ssl=self._trust, keepalive_timeout=IDLE_SECONDS)
-        )
+        self._names = Names()
+        self._guarded = self._session(guarded_sockets(allow_loopback=policy.allow_plain_loopback))
+        self._open = self._session()
 
-    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _session(self, sockets: SocketFactory | None = None) -> aiohttp.ClientSession:
         policy = self._policy
         return aiohttp.ClientSession(
-            connector=connector,
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                ssl=self._trust,
+                resolver=self._names,
+                socket_factory=sockets,
+                keepalive_timeout=IDLE_SECONDS,
+            ),
             trust_env=False,
             trace_configs=[_tracing()],
             auto_decompress=False,
@@ -70,6 +73,7 @@ class Sender:
     async def close(self) -> None:
         await self._guarded.close()
         await self._open.close()
+        await self._names.close()
 
     async def post(self, address: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Deliver; whatever goes wrong is an answer."""
