@@ -357,6 +357,19 @@ async def test_what_was_erased_while_it_waited_is_not_delivered(stage: Stage, re
     assert set(receiver.texts()) == {MASK}
 
 
+async def test_what_was_read_of_an_app_before_it_changed_does_not_count(
+    stage: Stage, receiver: Receiver
+) -> None:
+    channel = await channel_to(stage, receiver)
+    webhooks, read_before = stage.node.webhooks, channel.app
+    await receiver.until(lambda: any(not courier.is_paused for courier in webhooks.couriers()))
+    await channel.change(enabled=False)
+    await webhooks._follow(read_before)  # a look at every app that began before the change
+    await webhooks._renew_all()
+    [courier] = webhooks.couriers()
+    assert (courier.app, courier.is_paused) == (channel.app, True)
+
+
 async def test_deliveries_that_come_twice_have_the_same_id(stage: Stage, receiver: Receiver) -> None:
     async def late(_got: Got) -> int:
         await asyncio.sleep(0.01)

@@ -168,6 +168,8 @@ class Webhooks:
         async with self._following:
             key = (app.account_id, app.client_id)
             held = {courier.endpoint.endpoint_id: courier for courier in self._couriers.get(key, ())}
+            if any(courier.app.revision > app.revision for courier in held.values()):
+                return  # it was read before it changed
             if held and all(courier.app == app for courier in held.values()) and _fits(held.values(), app):
                 return
             kept, gone = await self._agree(app)
