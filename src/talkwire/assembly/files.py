@@ -163,7 +163,7 @@ def file_rooms(ground: FileGround) -> FileRooms:
         lanes=ground.lanes,
     )
     slots = SlotBook(limits)
-    urls = TempUrls(database, clock, limits.slot_seconds)
+    urls = TempUrls(database, clock, limits.slot_seconds, ground.vault)
     quotas = Quotas(database, clock, ground.switches)
     receiving = Receiving(
         objects, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits

@@ -15,6 +15,7 @@ from talkwire.identity.limits import ConsumerLimits, SignInLimits
 from talkwire.identity.passwords import Passwords
 from talkwire.identity.sessions import Sessions
 from talkwire.identity.sign_in import SignIn
+from talkwire.vault.service import Vault
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class IdentityRooms:
     acts: Acts
 
 
-def identity_rooms(base: Foundation, acts: Acts) -> IdentityRooms:
+def identity_rooms(base: Foundation, acts: Acts, vault: Vault) -> IdentityRooms:
     """Nothing of it reaches right of identity."""
     settings, clock, database = base.settings, base.clock, base.database
     numbers = settings.identity
@@ -41,8 +42,9 @@ def identity_rooms(base: Foundation, acts: Acts) -> IdentityRooms:
         numbers.session_idle_seconds, numbers.session_seconds, numbers.failed_logins_per_minute
     )
     sessions = Sessions(database, clock, agents, limits)
-    api_keys = ApiKeys(database, clock, agents, acts)
-    signing_keys, brand_keys = SigningKeys(database, clock, acts=acts), BrandKeys(database, clock, acts)
+    api_keys = ApiKeys(database, clock, agents, acts, vault)
+    signing_keys = SigningKeys(database, clock, acts=acts, sealer=vault)
+    brand_keys = BrandKeys(database, clock, acts)
     consumers_of = Consumers(
         accounts,
         signing_keys,

@@ -15,6 +15,7 @@ from talkwire.assembly.jobs import jobs_of
 from talkwire.assembly.keys import KeyRooms, open_keys
 from talkwire.assembly.rooms import services_of, survey_app_of, timing_of
 from talkwire.assembly.scanner import watch_scanner
+from talkwire.assembly.sealing_store import seal_what_lies_open
 from talkwire.assembly.webhooks import webhooks_of
 from talkwire.audit.jobs import jobs as audit_jobs
 from talkwire.backends.database.port import Database
@@ -104,7 +105,8 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
     keys = await open_keys(settings, database, clock)
-    identity = identity_rooms(base, keys.trail)
+    await seal_what_lies_open(database, keys.vault)
+    identity = identity_rooms(base, keys.trail, keys.vault)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
     survey_app = survey_app_of(identity.accounts)
     routing = Routing(database, clock, conversations, identity.agents, survey_app, timing_of(settings))

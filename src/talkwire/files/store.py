@@ -202,12 +202,19 @@ async def list_previews(
     ]
 
 
-async def list_keys(database: Database, account_id: AccountId) -> list[tuple[bytes, int]]:
-    """Secrets with the moment from which they sign; the newest first."""
+async def list_keys(database: Database, account_id: AccountId) -> list[tuple[int, str, int]]:
+    """Numbers, sealed secrets, and the moment from which they sign; the newest first."""
     rows = await database.read(
-        "SELECT secret, signs_from FROM temp_url_keys WHERE account_id = $1 ORDER BY number DESC", account_id
+        "SELECT number, secret, signs_from FROM temp_url_keys WHERE account_id = $1 ORDER BY number DESC",
+        account_id,
     )
-    return [(row["secret"].encode(), row["signs_from"]) for row in rows]
+    return [(row["number"], row["secret"], row["signs_from"]) for row in rows]
+
+
+async def delete_keys(tx: Transaction, account_id: AccountId, numbers: Sequence[int]) -> None:
+    await tx.execute_many(
+        "DELETE FROM temp_url_keys WHERE account_id = $1 AND number = $2", [(account_id, n) for n in numbers]
+    )
 
 
 async def insert_first_key(tx: Transaction, account_id: AccountId, secret: str, now_ms: int) -> None:

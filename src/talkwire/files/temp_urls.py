@@ -11,7 +11,9 @@ from talkwire.files.model import TempUrl
 from talkwire.files.paths import FilePath, parse_path
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, new_token
+from talkwire.vault.sealed_texts import SealedTexts, Sealer
 
+PURPOSE = "temp url key"
 ROTATION_DELAY_MS = 20_000
 """A new key signs only when every node has read it: their caches are at most half as old."""
 
@@ -27,8 +29,9 @@ class SignedPath(NamedTuple):
 class TempUrls:
     """Signs and checks, with two keys per account so that a rotation kills no URL in flight."""
 
-    def __init__(self, database: Database, clock: Clock, slot_seconds: int) -> None:
+    def __init__(self, database: Database, clock: Clock, slot_seconds: int, sealer: Sealer | None) -> None:
         self._database = database
+        self._secrets = SealedTexts(sealer, PURPOSE)
         self._clock = clock
         self._slot_seconds = slot_seconds
         self._keys: Cache[AccountId, list[tuple[bytes, int]]] = Cache(clock, self._load)
@@ -53,9 +56,10 @@ class TempUrls:
         """Bring in a new key; the one in use stays valid until the next rotation."""
         signs_from_ms = self._clock.now_ms() + ROTATION_DELAY_MS
         await self._signing_key(account_id)
+        secret = await self._secrets.seal(account_id, new_token())
 
         async def unit(tx: Transaction) -> None:
-            await store.rotate_key(tx, account_id, new_token(), signs_from_ms)
+            await store.rotate_key(tx, account_id, secret, signs_from_ms)
 
         await self._database.write(unit)
         self._keys.drop(account_id)
@@ -66,8 +70,14 @@ class TempUrls:
         return next((key for key, signs_from_ms in keys if signs_from_ms <= now_ms), keys[-1][0])
 
     async def _make_first_key(self, account_id: AccountId) -> list[tuple[bytes, int]]:
+        """In place of keys that were sealed by a vault that was lost, too."""
+        secret = await self._secrets.seal(account_id, new_token())
+        kept = await store.list_keys(self._database, account_id)
+        lost = [number for number, text, _ in kept if await self._secrets.open(account_id, text) is None]
+
         async def unit(tx: Transaction) -> None:
-            await store.insert_first_key(tx, account_id, new_token(), self._clock.now_ms())
+            await store.delete_keys(tx, account_id, lost)
+            await store.insert_first_key(tx, account_id, secret, self._clock.now_ms())
 
         await self._database.write(unit)
         self._keys.drop(account_id)
@@ -75,4 +85,8 @@ class TempUrls:
 
     async def _load(self, account_id: AccountId) -> list[tuple[bytes, int]]:
         """Kept when empty too, so that made-up accounts cost one read in a while."""
-        return await store.list_keys(self._database, account_id)
+        kept = await store.list_keys(self._database, account_id)
+        opened = [
+            (await self._secrets.open(account_id, secret), signs_from_ms) for _, secret, signs_from_ms in kept
+        ]
+        return [(secret.encode(), signs_from_ms) for secret, signs_from_ms in opened if secret is not None]

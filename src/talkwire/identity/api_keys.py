@@ -1,6 +1,9 @@
 """Application keys: how a bot signs in without a password (the four values of OAuth 1)."""
 
 import hmac
+from collections.abc import Sequence
+
+import msgspec
 
 from talkwire.audit.acts import Acts, Unrecorded
 from talkwire.backends.database.port import Database, Transaction
@@ -10,13 +13,24 @@ from talkwire.identity.errors import ApiKeyUnknown, CredentialsWrong
 from talkwire.identity.session_store import ApiKey
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, new_token
+from talkwire.vault.sealed_texts import SealedTexts, Sealer
+
+PURPOSE = "application key"
 
 
 class ApiKeys:
     """Makes, checks and takes back application keys; each speaks for one user."""
 
-    def __init__(self, database: Database, clock: Clock, agents: Agents, acts: Acts | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        agents: Agents,
+        acts: Acts | None = None,
+        sealer: Sealer | None = None,
+    ) -> None:
         self._database = database
+        self._secrets = SealedTexts(sealer, PURPOSE)
         self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._agents = agents
@@ -26,19 +40,26 @@ class ApiKeys:
         user = await self._agents.get_agent(account_id, any_id)
         app_key, secret, access_token, token_secret = (new_token()[:32] for _ in range(4))
         key = ApiKey(account_id, app_key, secret, access_token, token_secret, user.id, self._clock.now_ms())
+        kept = await self._sealed(key)
 
         async def unit(tx: Transaction) -> None:
-            await session_store.insert_api_key(tx, key)
+            await session_store.insert_api_key(tx, kept)
 
         await self._acts.do(unit, told(user, "application key made", key=app_key))
         return key
 
     async def find(self, account_id: AccountId, app_key: str) -> ApiKey | None:
-        return await session_store.find_api_key(self._database, account_id, app_key)
+        """The key with its secrets; None also when they were sealed by keys that were lost since."""
+        kept = await session_store.find_api_key(self._database, account_id, app_key)
+        if kept is None:
+            return None
+        texts = [await self._secrets.open(account_id, text) for text in _texts_of(kept)]
+        opened = [text for text in texts if text is not None]
+        return _with(kept, opened) if len(opened) == len(texts) else None
 
     async def delete(self, account_id: AccountId, app_key: str) -> None:
         """Take a key back, and sign its user out: who stole the key may be signed in. Raises ApiKeyUnknown."""
-        key = await self.find(account_id, app_key)
+        key = await session_store.find_api_key(self._database, account_id, app_key)
         if key is None:
             raise ApiKeyUnknown("No such application key")
 
@@ -60,6 +81,20 @@ class ApiKeys:
             raise CredentialsWrong
         return stored
 
+    async def _sealed(self, key: ApiKey) -> ApiKey:
+        return _with(key, [await self._secrets.seal(key.account_id, text) for text in _texts_of(key)])
+
+
+def _texts_of(key: ApiKey) -> tuple[str, str, str]:
+    return key.secret, key.access_token, key.access_token_secret
+
+
+def _with(key: ApiKey, texts: Sequence[str]) -> ApiKey:
+    secret, access_token, token_secret = texts
+    return msgspec.structs.replace(
+        key, secret=secret, access_token=access_token, access_token_secret=token_secret
+    )
+
 
 def _secrets_of(key: ApiKey) -> bytes:
-    return f"{key.secret}\0{key.access_token}\0{key.access_token_secret}".encode("utf-8", "replace")
+    return "\0".join(_texts_of(key)).encode("utf-8", "replace")

@@ -15,7 +15,7 @@ class StoredKey(msgspec.Struct, frozen=True):
 
     account_id: AccountId
     key_id: str
-    private_pem: str
+    sealed_pem: str
     created_at_ms: int
     retired_at_ms: int | None
 
@@ -43,7 +43,7 @@ async def insert_key(tx: Transaction, key: StoredKey) -> None:
         "VALUES ($1, $2, $3, $4, $5)",
         key.account_id,
         key.key_id,
-        key.private_pem,
+        key.sealed_pem,
         key.created_at_ms,
         key.retired_at_ms,
     )

@@ -1,6 +1,6 @@
 """Our RS256 keys: one in use per account, older ones kept to check what they signed.
 
-They lie in the database as PEM, as protected as the data folder (0700).
+They lie in the database as PEM, sealed in the vault: the data alone signs nobody in.
 """
 
 import asyncio
@@ -21,10 +21,12 @@ from talkwire.identity.consumer_store import StoredKey
 from talkwire.identity.errors import TooManyAttempts
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, new_uuid
+from talkwire.vault.sealed_texts import SealedTexts, Sealer
 
 T = TypeVar("T")
 
 ALGORITHM = "RS256"
+PURPOSE = "signing key"
 KEY_BITS = 2048
 MAX_WAITING = 2_000
 LOOK_AGAIN_MS = 1_000
@@ -49,8 +51,10 @@ class SigningKeys:
         clock: Clock,
         make_key: Callable[[], rsa.RSAPrivateKey] = lambda: rsa.generate_private_key(65_537, KEY_BITS),
         acts: Acts | None = None,
+        sealer: Sealer | None = None,
     ) -> None:
         self._database = database
+        self._secrets = SealedTexts(sealer, PURPOSE)
         self._acts = acts or Unrecorded(database)
         self._clock = clock
         self._make_key = make_key
@@ -86,7 +90,8 @@ class SigningKeys:
         """Sign with a new key from now on; nobody is signed out. Gives the new key's id."""
         private = await self._run(self._make_key)
         now_ms = self._clock.now_ms()
-        stored = StoredKey(account_id, new_uuid(), _pem_of(private), now_ms, None)
+        sealed = await self._secrets.seal(account_id, _pem_of(private))
+        stored = StoredKey(account_id, new_uuid(), sealed, now_ms, None)
 
         async def unit(tx: Transaction) -> None:
             await consumer_store.retire_keys(tx, account_id, now_ms)
@@ -115,7 +120,8 @@ class SigningKeys:
     async def _load(self, account_id: AccountId) -> dict[str, _Key]:
         stored = await consumer_store.list_keys(self._database, account_id)
         known = self._keys.get(account_id, {})
-        keys = {one.key_id: await self._open(one, known) for one in stored}
+        opened = [await self._open(one, known) for one in stored]
+        keys = {one.key_id: one for one in opened if one is not None}
         if keys:
             self._keys[account_id] = keys
         return keys
@@ -128,11 +134,15 @@ class SigningKeys:
                 self._missed[account_id] = now_ms
         return key
 
-    async def _open(self, stored: StoredKey, known: dict[str, _Key]) -> _Key:
+    async def _open(self, stored: StoredKey, known: dict[str, _Key]) -> _Key | None:
+        """None: sealed by keys that were lost since. Another takes its place, and who it signed in signs in anew."""
         if stored.key_id in known:
             private = known[stored.key_id].private
         else:
-            private = await self._run(lambda: _private_of(stored.private_pem))
+            pem = await self._secrets.open(stored.account_id, stored.sealed_pem)
+            if pem is None:
+                return None
+            private = await self._run(lambda: _private_of(pem))
         return _Key(stored.key_id, private, private.public_key(), stored.retired_at_ms)
 
     async def _run(self, work: Callable[[], T]) -> T:

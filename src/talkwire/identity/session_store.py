@@ -22,7 +22,7 @@ class Session(msgspec.Struct, frozen=True):
 class ApiKey(msgspec.Struct, frozen=True):
     """An application key with its access token, bound to one user.
 
-    The secrets are kept as they are: a signed request (OAuth 1.0a) can only be checked with them.
+    The secrets are kept, sealed in the vault: a signed request (OAuth 1.0a) can only be checked with them.
     """
 
     account_id: AccountId
