@@ -18,6 +18,7 @@ from talkwire.kernel.ids import AccountId, ParticipantId
 MAX_NAME = 256
 MAX_TEXT = 4_096
 MAX_ENDPOINT = 2_048
+MAX_HOST = 253
 MAX_HEADERS = 20
 MAX_HEADER_NAME = 128
 MAX_NAMES = 16
@@ -35,6 +36,7 @@ ENGAGEMENT_LISTS = {
 """How few and how many items each list of `capabilities.engagement` has."""
 
 _WORD = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20\t\x21-\x7e]*[\x21-\x7e])?)?")
 _OURS = frozenset(
@@ -74,8 +76,10 @@ def check_endpoint(endpoint: str, *, allow_plain_loopback: bool = False) -> None
     ):
         raise AppInvalid(f"An endpoint is an address of at most {MAX_ENDPOINT} ASCII characters")
     parts = _parts_of(endpoint)
-    if not parts.hostname:
+    if not parts.hostname or parts.port == 0:
         raise AppInvalid("An endpoint is a whole address, https://host/path")
+    if not _is_host(parts.hostname):
+        raise AppInvalid("An endpoint's host is a name, or an IP address as it is usually written")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AppInvalid("An endpoint names no user, and no part of a page")
     is_plain = parts.scheme == "http" and allow_plain_loopback and is_loopback(parts.hostname)
@@ -203,6 +207,17 @@ def _check_listed(name: str, items: object, fewest: int, most: int) -> None:
         raise AppInvalid(f"engagement.{name} holds texts of 1 to {MAX_LISTED} characters")
     if len(set(items)) != len(items):
         raise AppInvalid(f"engagement.{name} names something twice")
+
+
+def _is_host(host: str) -> bool:
+    """A name of labels, or an address; what could be another spelling of an address is neither."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        *_, last = labels = host.removesuffix(".").split(".")
+        is_number = last.isdigit() or last.startswith("0x")
+        return len(host) <= MAX_HOST and not is_number and all(map(_LABEL.fullmatch, labels))
+    return True
 
 
 def _parts_of(endpoint: str) -> SplitResult:

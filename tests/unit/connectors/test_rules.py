@@ -25,7 +25,15 @@ def made(one: AppDraft) -> App:
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["https://hooks.example", "https://hooks.example:8443/in?x=1", "https://[2001:db8::1]/x", "HTTPS://a/b"],
+    [
+        "https://hooks.example",
+        "https://hooks.example:8443/in?x=1",
+        "https://[2001:db8::1]/x",
+        "HTTPS://a/b",
+        "https://198.51.100.7/",
+        "https://in_house.b-2.example./",
+        "https://xn--hks-tna.example:/",
+    ],
 )
 def test_an_endpoint_is_https(endpoint: str) -> None:
     rules.check_endpoint(endpoint)
@@ -40,6 +48,9 @@ def test_an_endpoint_is_https(endpoint: str) -> None:
         "https://hooks.example:99999/", "https://hooks.example:x/", "https://hooks .example/",
         "https://hooks.example/\r\nX: y", "https://hooks.example\\@evil.example/", "https://hööks.example/",
         "https://[::1/x", "file:///etc/passwd", "javascript:alert(1)", "https://a/" + "x" * 2048,
+        "https://2130706433/", "https://017700000001/", "https://0x7f000001/", "https://127.1/", "https://1.2.3.4.5/",
+        "https://a..b/", "https://-/", "https://" + "a" * 64 + ".example/", "https://%6c%6f%63alhost/",
+        "https://" + "a." * 126 + "aa/", "https://[v1.fe80::a+en1]/", "https://hooks.example:0/",
     ],
 )  # fmt: skip
 def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
