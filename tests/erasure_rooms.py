@@ -5,7 +5,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from events import append, entry
 from keys import opened_keys
 from routing_rooms import ACCOUNT, Brand, consumer
 from talkwire.audit.model import Entry
-from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.conversations import rules as conversation_rules
 from talkwire.conversations.model import Campaign, CloseReason, Conversation, NewConversation, Ttr, TtrType
@@ -138,10 +138,16 @@ class Shelf:
 class Noted:
     """The trail: what was recorded."""
 
+    database: Database
     entries: list[Entry] = field(default_factory=list)
 
     async def record(self, *entries: Entry) -> None:
         self.entries += entries
+
+    async def do(self, unit: Unit[T], *entries: Entry, then: Callable[[T], None] | None = None) -> T:
+        result = await self.database.write(unit, then)
+        self.entries += entries
+        return result
 
 
 @dataclass
@@ -158,7 +164,7 @@ class Forgetting:
     def __post_init__(self) -> None:
         self.brand = Brand(self.database, self.clock)
         self.shelf = Shelf(self.database, self.vault, self.folder / "objects")
-        self.trail = Noted()
+        self.trail = Noted(self.database)
         self.receipt_keys = ReceiptKeys(self.database, self.clock, self.vault)
         self.erasures = Erasures(self.database, self.clock, self.times, self.trail)
         self.check = ErasureCheck(self.database, self.vault)

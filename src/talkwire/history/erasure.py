@@ -5,8 +5,9 @@ Source: docs/protocol.md 9.11.
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from talkwire.audit.acts import Acts, Unrecorded
 from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.backends.database.port import AlreadyExists, Database, Transaction
 from talkwire.history import erasure_rules as rules
@@ -21,27 +22,21 @@ MAX_REQUEST_ID = 2**53
 """What a JSON number holds in every client."""
 
 
-class Trail(Protocol):
-    """What erasure asks of the audit."""
-
-    async def record(self, *entries: Entry) -> None: ...
-
-
 def _nobody() -> None:
     """Nobody waits for new requests."""
 
 
 class Erasures:
-    """The book of erasure requests. `trail` may be absent: a command line has none."""
+    """The book of erasure requests."""
 
     def __init__(
-        self, database: Database, clock: Clock, times: ErasureTimes, trail: Trail | None = None
+        self, database: Database, clock: Clock, times: ErasureTimes, acts: Acts | None = None
     ) -> None:
         self.on_request: Callable[[], None] = _nobody
         self._database = database
         self._clock = clock
         self._times = times
-        self._trail = trail
+        self._acts = acts or Unrecorded(database)
 
     async def request(
         self, account_id: AccountId, body: Mapping[str, Any], requested_by: str
@@ -66,7 +61,6 @@ class Erasures:
             )
 
         made = await self._enter(fresh)
-        await self._note(made, Act.ERASURE_REQUESTED, requested_by)
         self.on_request()
         return made
 
@@ -84,7 +78,7 @@ class Erasures:
 
     async def cancel(self, account_id: AccountId, request_id: int, cancelled_by: str) -> ErasureRequest:
         """Take a request back while that is possible. Raises ErasureUnknown, ErasureFinal."""
-        await self.get(account_id, request_id)
+        known = await self.get(account_id, request_id)
         now_ms = self._clock.now_ms()
 
         async def unit(tx: Transaction) -> None:
@@ -94,10 +88,8 @@ class Erasures:
             rules.check_cancellable(request, now_ms)
             await store.cancel(tx, account_id, request_id, cancelled_by, now_ms)
 
-        await self._database.write(unit)
-        cancelled = await self.get(account_id, request_id)
-        await self._note(cancelled, Act.ERASURE_CANCELLED, cancelled_by)
-        return cancelled
+        await self._acts.do(unit, _entry(known, Act.ERASURE_CANCELLED, cancelled_by))
+        return await self.get(account_id, request_id)
 
     async def list_receipts(self, account_id: AccountId) -> list[StoredReceipt]:
         """Newest first."""
@@ -126,14 +118,12 @@ class Erasures:
                 await store.insert_request(tx, made)
 
             try:
-                await self._database.write(unit)
+                await self._acts.do(unit, _entry(made, Act.ERASURE_REQUESTED, made.requested_by))
             except AlreadyExists:
                 continue
             return made
 
-    async def _note(self, request: ErasureRequest, act: Act, actor: str) -> None:
-        if self._trail is not None:
-            detail: dict[str, Scalar] = {"kind": request.kind.value, "ids": len(request.subjects)}
-            await self._trail.record(
-                Entry(request.account_id, act, str(request.request_id), actor=actor, detail=detail)
-            )
+
+def _entry(request: ErasureRequest, act: Act, actor: str) -> Entry:
+    detail: dict[str, Scalar] = {"kind": request.kind.value, "ids": len(request.subjects)}
+    return Entry(request.account_id, act, str(request.request_id), actor=actor, detail=detail)

@@ -9,7 +9,6 @@ from talkwire.backends.database.port import Database, Transaction
 from talkwire.history import erasure_rules as rules
 from talkwire.history import erasure_store as store
 from talkwire.history.erasing import Erasing
-from talkwire.history.erasure import Trail
 from talkwire.history.erasure_check import ErasureCheck
 from talkwire.history.erasure_errors import NotYetVerified
 from talkwire.history.erasure_model import ErasureRequest, Item, ItemKind, LedgerEntry
@@ -30,6 +29,12 @@ class Scrubbing(Protocol):
     """A database that can rid its files of what was overwritten."""
 
     async def scrub(self) -> None: ...
+
+
+class Trail(Protocol):
+    """What this asks of the audit."""
+
+    async def record(self, *entries: Entry) -> None: ...
 
 
 class Workshop:
