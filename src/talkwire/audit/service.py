@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from talkwire.audit import rules, store
+from talkwire.audit.batch import Batch, Drafts
 from talkwire.audit.errors import HeadMissing, TrailBehind
 from talkwire.audit.model import Draft, Entry, Head, Sealed
 from talkwire.audit.origin import ACTOR, ORIGIN
@@ -16,9 +17,6 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError, Unavailable
 
 MOST_WAITING = 50_000
-MOST_IN_ONE_UNIT = 2_000
-MOST_COMMITS = 2
-"""Under way at once: one in the database's hands, one in line behind it."""
 
 
 class Trail:
@@ -36,27 +34,23 @@ class Trail:
         self._sealer = sealer
         self._codes: dict[str, bytes] = {}
         self._heads: dict[str, Head] = {}  # as last written, perhaps in vain: never believed, only tried
-        self._waiting: list[tuple[str, Draft, asyncio.Future[None]]] = []
+        self._batch: Batch | None = None
+        self._recording = 0
         self._writing: set[asyncio.Task[None]] = set()
         self._refusals = Refusals(clock)
 
     async def record(self, *entries: Entry) -> None:
         """Durable when it returns. What is recorded at once shares a commit. Raises Unavailable."""
-        if len(self._waiting) > MOST_WAITING:
+        if self._recording > MOST_WAITING:
             raise TrailBehind
-        loop = asyncio.get_running_loop()
         drafts = [(entry.account_id, await self._draft(entry)) for entry in entries]
-        done = []
-        for account_id, draft in drafts:
-            future: asyncio.Future[None] = loop.create_future()
-            self._waiting.append((account_id, draft, future))
-            done.append(future)
-        if len(self._writing) < MOST_COMMITS and len(self._waiting) == len(done):
-            self._write_soon(loop)
-        if len(done) == 1:
-            await done[0]
-        else:
-            await asyncio.gather(*done)
+        if self._batch is None or not self._batch.add(drafts):
+            self._batch = self._begin_batch(drafts)
+        self._recording += len(drafts)
+        try:
+            await asyncio.shield(self._batch.written)  # who goes away takes nobody's record along
+        finally:
+            self._recording -= len(drafts)
 
     async def refuse(self, entry: Entry, refusal: TalkwireError) -> None:
         """Record that something was refused, and why; the same refusal at most once a minute, then counted.
@@ -155,45 +149,28 @@ class Trail:
             sealed_key = await self._database.write(unit)
         self._codes[account_id] = await self._sealer.unseal(account_id, CODE_PURPOSE, sealed_key)
 
-    def _write_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        task = loop.create_task(self._write_waiting(), name="audit: writer")
-        self._writing.add(task)
-        task.add_done_callback(self._written)
+    def _begin_batch(self, drafts: Drafts) -> Batch:
+        batch = Batch(drafts)
+        batch.written = asyncio.get_running_loop().create_task(self._commit(batch), name="audit: writer")
+        self._writing.add(batch.written)
+        batch.written.add_done_callback(self._written)
+        return batch
 
     def _written(self, task: asyncio.Task[None]) -> None:
         self._writing.discard(task)
-        if self._waiting and not self._writing:
-            self._write_soon(task.get_loop())
+        if not task.cancelled():
+            task.exception()  # who has gone need not be told
 
-    async def _write_waiting(self) -> None:
-        """A commit of all that waits, and another: the slower the disk, the larger they are.
-
-        A second one lines up while the first is under way, so that nobody waits for the end of both. The
-        database's queue keeps them in order.
-        """
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_IN_ONE_UNIT], self._waiting[MOST_IN_ONE_UNIT:]
-            await self._commit(batch)
-
-    async def _commit(self, batch: list[tuple[str, Draft, asyncio.Future[None]]]) -> None:
-        sealed = self._sealed((account_id, draft) for account_id, draft, _ in batch)
+    async def _commit(self, batch: Batch) -> None:
+        """One unit for whoever comes before the database takes it up. Raises Unavailable to them all."""
 
         async def unit(tx: Transaction) -> None:
-            await self.write(tx, sealed)
+            await self.write(tx, self._sealed(batch.close()))
 
         try:
             await self._database.write(unit)
-        except BaseException as error:  # whatever it was: each who waits hears of it
-            for _, _, done in batch:
-                if not done.done():
-                    done.set_exception(error)
-                    done.exception()  # who has gone need not be told again
-            if not isinstance(error, Exception):
-                raise
-        else:
-            for _, _, done in batch:
-                if not done.done():
-                    done.set_result(None)
+        finally:
+            batch.close()  # also when the database never came to it
 
     def _sealed(self, drafts: Iterable[tuple[str, Draft]]) -> Sealed:
         by_account: dict[str, list[Draft]] = {}

@@ -24,7 +24,7 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError
 from talkwire.sanitation.sniff import Sample
 from talkwire.vault.model import CONSUMER, STAGING, FileKey, Holder
-from talkwire.vault.service import Vault
+from talkwire.vault.service import Vault, new_file_key
 
 
 class Receiving:
@@ -69,31 +69,34 @@ class Receiving:
             spent = self._register.find_held((signed.named.account_id, signed.relative_path))
             if spent is not None:
                 return _repeated(spent, await self._hash(signed, paced_chunks))
-            key = asyncio.ensure_future(
-                self._vault.create_file_key(signed.named.account_id, _holder_of(signed))
-            )
+            account_id, key = signed.named.account_id, new_file_key()
+            kept = asyncio.ensure_future(self._vault.create_file_key(account_id, _holder_of(signed), key))
             try:
-                return await self._enter(signed, await self._keep(signed, paced_chunks, key))
+                file = await self._keep(signed, paced_chunks, key)
+                try:
+                    await kept  # all the while the body came in and was written
+                except BaseException:
+                    self._leftovers.drop_object(file.object_key)
+                    raise
+                return await self._enter(signed, file)
             except BaseException:
-                self._leftovers.drop_key_when_made(signed.named.account_id, key)
+                self._leftovers.drop_key_when_made(account_id, kept)
                 raise
 
-    async def _keep(
-        self, signed: SignedPath, chunks: AsyncIterator[bytes], key: asyncio.Future[FileKey]
-    ) -> HostedFile:
-        """The object, durable, and what is to be entered about it. The key is made while the body comes in."""
+    async def _keep(self, signed: SignedPath, chunks: AsyncIterator[bytes], key: FileKey) -> HostedFile:
+        """The object, durable, and what is to be entered about it."""
         place = Place(signed.named.account_id, signed.relative_path, os.urandom(16).hex())
         sample = Sample()
 
         async def secret() -> bytes:
-            return (await key).secret
+            return key.secret
 
         max_bytes = self._limits.max_bytes(signed.named.uploader)
         try:
             stored = await self._objects.put(place, secret, _sampled(chunks, sample), max_bytes)
         except ObjectTooLarge:
             raise BodyTooLarge(max_bytes) from None
-        file = self._described(signed, place, (await key).key_id, stored, sample)
+        file = self._described(signed, place, key.key_id, stored, sample)
         if not file.object_key:
             self._leftovers.drop_object(place.object_key)
         return file

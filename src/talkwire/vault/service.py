@@ -46,9 +46,14 @@ class Vault:
 
     # --- files ---
 
-    async def create_file_key(self, account_id: str, holder: Holder) -> FileKey:
-        """A new key for one file, wrapped for its uploader. The wrap is durable when it returns."""
-        key = FileKey(os.urandom(16).hex(), new_key())
+    async def create_file_key(
+        self, account_id: str, holder: Holder, key: FileKey | None = None
+    ) -> FileKey:
+        """A new key for one file, wrapped for its uploader. The wrap is durable when it returns.
+
+        Who cannot wait for that brings the `key` (`new_file_key`), and lets nobody depend on it before.
+        """
+        key = key or new_file_key()
         for _ in range(TRIES):
             above = await self._ring.get(account_id, holder)
             epoch = self._files.epoch
@@ -237,6 +242,11 @@ class Vault:
         gone = [(account_id, key_id) for key_id in key_ids]
         self._files.drop(*gone)
         self._held.drop(*gone)
+
+
+def new_file_key() -> FileKey:
+    """A key that nothing holds yet."""
+    return FileKey(os.urandom(16).hex(), new_key())
 
 
 def _seal(key: HolderKey, name: tuple[str, ...], plain: bytes) -> bytes:

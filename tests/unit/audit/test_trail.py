@@ -283,3 +283,31 @@ async def test_whatever_is_done_to_an_export_is_found(brand: Brand) -> None:
 def test_a_file_that_is_no_export_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"line|begin"):
         verify_lines(text.splitlines())
+
+
+async def test_a_commit_that_failed_is_told_to_who_waited_and_holds_nobody_up_later(brand: Brand) -> None:
+    await brand.trail.record(Entry(ACCOUNT, Act.SLOT_ISSUED, PATH))
+
+    async def hide(tx: Transaction) -> None:
+        await tx.execute("UPDATE audit_heads SET account_id = 'elsewhere' WHERE account_id = $1", ACCOUNT)
+
+    async def show(tx: Transaction) -> None:
+        await tx.execute("UPDATE audit_heads SET account_id = $1 WHERE account_id = 'elsewhere'", ACCOUNT)
+
+    await brand.database.write(hide)
+    lost = [brand.trail.record(Entry(ACCOUNT, Act.SLOT_ISSUED, PATH)) for _ in range(3)]
+    assert {type(one) for one in await asyncio.gather(*lost, return_exceptions=True)} == {HeadMissing}
+    await brand.database.write(show)
+    await brand.trail.record(Entry(ACCOUNT, Act.SERVED, PATH))
+    assert await brand.found() == []
+
+
+async def test_who_goes_away_takes_nobodys_record_along(brand: Brand) -> None:
+    await brand.trail.record(Entry(ACCOUNT, Act.SLOT_ISSUED, PATH))
+    gone = asyncio.create_task(brand.trail.record(Entry(ACCOUNT, Act.SLOT_ISSUED, PATH)))
+    await asyncio.sleep(0)
+    staying = asyncio.create_task(brand.trail.record(Entry(ACCOUNT, Act.SLOT_ISSUED, PATH)))
+    gone.cancel()
+    await staying
+    assert len(await brand.lines()) >= 3
+    assert await brand.found() == []
