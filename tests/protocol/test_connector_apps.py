@@ -149,7 +149,7 @@ async def test_what_a_client_may_not_choose_is_ours(office: Office) -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"client_name": ""}, {"client_name": 7}, {"enabled": "maybe"}, {"grant_types": "x"}, {"scope": 7},
+        {"client_name": ""}, {"description": "a\0b"}, {"capabilities": {"broadcast": {"\0": 1}}}, {"client_name": 7}, {"enabled": "maybe"}, {"grant_types": "x"}, {"scope": 7},
         {"capabilities": []}, {"capabilities": {"webhooks": []}}, {"capabilities": {"webhooks": {"x": {}}}},
         {"capabilities": {"webhooks": {"cqm.ExConversationChangeNotification": "https://a/b"}}},
         {"capabilities": {"webhooks": {"cqm.ExConversationChangeNotification": {}}}},

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from talkwire.kernel.errors import Invalid
+from talkwire.protocol.codec import has_zero
 
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
 _MAX_CALLBACK = 128
@@ -64,9 +65,13 @@ async def read_json(request: web.Request) -> Any:
     if not raw.strip():
         return None
     try:
-        return msgspec.json.decode(raw)
+        body = msgspec.json.decode(raw)
+        holds_zero = b"\\u0000" in raw and has_zero(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Invalid("The body is not JSON") from None
+    if holds_zero:
+        raise Invalid("The character zero stands in a text")
+    return body
 
 
 async def read_form(request: web.Request) -> dict[str, str]:

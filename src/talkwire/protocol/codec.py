@@ -90,8 +90,13 @@ def check_depth(value: object, limit: int = MAX_DEPTH) -> None:
 
 def _check_zero(frame: bytes) -> None:
     """No text may hold the character zero: PostgreSQL keeps none. Raises BadFrame."""
-    if b"\\u0000" in encode(msgspec.json.decode(frame)).replace(b"\\\\", b""):
+    if has_zero(msgspec.json.decode(frame)):
         raise BadFrame("The character zero stands in a text", _find_id(frame))
+
+
+def has_zero(value: object) -> bool:
+    """Whether the character zero stands in a text of this JSON."""
+    return b"\\u0000" in encode(value).replace(b"\\\\", b"")
 
 
 def encode_response(request_id: str, code: int, type_name: str, body: object = msgspec.UNSET) -> bytes:
