@@ -359,6 +359,23 @@ async def test_keys_rotate_while_traffic_runs(two_stores: tuple[KeyStore, KeySto
     assert (await node.counts()).unfinished_rotations == 0
 
 
+async def test_a_file_that_many_are_shown_at_once_is_nobodys_loss(
+    two_stores: tuple[KeyStore, KeyStore],
+) -> None:
+    """The first one's wrap takes the place of the only one that the others had seen."""
+    nodes = [await forgetful(store) for store in two_stores]
+    people = [Holder(CONSUMER, f"c{number}") for number in range(8)]
+    for _ in range(15):
+        key = await nodes[0].create_file_key("a", NOBODY_YET)
+        async with asyncio.TaskGroup() as tasks:
+            for number, who in enumerate(people):
+                tasks.create_task(nodes[number % 2].share_file_key("a", key.key_id, who))
+        rows = await two_stores[0].read(
+            "SELECT number FROM file_keys WHERE account_id = 'a' AND key_id = $1 AND live = 1", key.key_id
+        )
+        assert len(rows) == len(people)
+
+
 async def test_a_file_that_is_shared_while_it_is_shredded_is_shredded(
     two_stores: tuple[KeyStore, KeyStore],
 ) -> None:

@@ -8,6 +8,7 @@ from talkwire.vault.store import insert_wraps, numbered
 from talkwire.vault.wrapping import WRAPPED_KEY_BYTES
 
 ZEROS = bytes(WRAPPED_KEY_BYTES)
+_LOOKS = 3
 
 
 async def add_wrap(tx: Transaction, wrap: Wrapped, staging_key_id: str | None) -> tuple[bool, bool]:
@@ -15,12 +16,7 @@ async def add_wrap(tx: Transaction, wrap: Wrapped, staging_key_id: str | None) -
 
     It holds the file's wraps against another node that shreds them.
     """
-    if not await tx.fetch(
-        "SELECT 1 AS one FROM file_keys WHERE account_id = $1 AND key_id = $2 AND live = 1"
-        " ORDER BY number FOR UPDATE",
-        wrap.account_id,
-        wrap.key_id,
-    ):
+    if not await _hold_file(tx, wrap.account_id, wrap.key_id):
         return False, True
     if not await insert_wraps(tx, [wrap]):
         return True, False
@@ -34,6 +30,22 @@ async def add_wrap(tx: Transaction, wrap: Wrapped, staging_key_id: str | None) -
             staging_key_id,
         )
     return True, True
+
+
+async def _hold_file(tx: Transaction, account_id: str, key_id: str) -> bool:
+    """Hold a file's wraps; False when it has none.
+
+    What was waited for may be destroyed, and another wrap in its place that this statement could not see yet.
+    """
+    for _ in range(_LOOKS):
+        if await tx.fetch(
+            "SELECT 1 AS one FROM file_keys WHERE account_id = $1 AND key_id = $2 AND live = 1"
+            " ORDER BY number FOR UPDATE",
+            account_id,
+            key_id,
+        ):
+            return True
+    return False
 
 
 async def destroy_file_keys(tx: Transaction, account_id: str, key_ids: Sequence[str]) -> int:
