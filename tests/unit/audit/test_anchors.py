@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from talkwire.audit import store
 from talkwire.audit.anchors import Anchors, find_anchor, list_anchored
-from talkwire.audit.model import Act, Entry
+from talkwire.audit.model import Act, Entry, Head
 from talkwire.audit.service import Trail
+from talkwire.audit.store import Reader
 from talkwire.audit.verification import verify
 from talkwire.backends.database.port import Transaction
 from talkwire.backends.database.sqlite import SqliteDatabase
@@ -71,4 +74,39 @@ async def test_nothing_is_written_when_nothing_moved(
     anchor = await find_anchor(keys, "1")
     assert anchor is not None
     assert anchor.at_ms == clock.now_ms() - 10_000
+    await keys.close()
+
+
+async def test_of_two_nodes_the_slower_one_raises_no_alarm(
+    sqlite_database: SqliteDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, clock = await SqliteKeyStore.open(tmp_path), MovableClock()
+    await keys.migrate()
+    trail = Trail(sqlite_database, clock, Keys())
+    slow, quick = (Anchors(sqlite_database, keys, clock) for _ in range(2))
+    await trail.record(ENTRY)
+    read_before = await store.list_heads(sqlite_database)
+    await trail.record(ENTRY)
+    await quick.keep()
+
+    async def as_read_before(_: Reader) -> list[tuple[str, Head]]:
+        return read_before
+
+    with capture_logs() as said, monkeypatch.context() as late:
+        late.setattr(store, "list_heads", as_read_before)
+        await slow.keep()
+    assert said == []
+    anchor = await find_anchor(keys, "1")
+    assert anchor is not None
+    assert anchor.head.number == 2
+
+    async def cut(tx: Transaction) -> None:
+        await tx.execute("DELETE FROM audit_records WHERE number = 2")
+        head = read_before[0][1]
+        await tx.execute("UPDATE audit_heads SET number = $1, hash = $2", head.number, head.hash)
+
+    await sqlite_database.write(cut)
+    with capture_logs() as said:
+        await quick.keep()
+    assert [one["event"] for one in said] == ["the audit trail is shorter than it was"]
     await keys.close()
