@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 from collections.abc import AsyncIterator
 
 from talkwire.audit.model import Act, Entry, Scalar
@@ -22,6 +21,7 @@ from talkwire.files.slots import SlotBook, UploadsUnderWay
 from talkwire.files.temp_urls import SignedPath
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError
+from talkwire.kernel.ids import new_growing_id
 from talkwire.sanitation.sniff import Sample
 from talkwire.vault.model import CONSUMER, STAGING, FileKey, Holder
 from talkwire.vault.service import Vault, new_file_key
@@ -69,7 +69,7 @@ class Receiving:
             spent = self._register.find_held((signed.named.account_id, signed.relative_path))
             if spent is not None:
                 return _repeated(spent, await self._hash(signed, paced_chunks))
-            account_id, key = signed.named.account_id, new_file_key()
+            account_id, key = signed.named.account_id, new_file_key(self._clock.now_ms())
             kept = asyncio.ensure_future(self._vault.create_file_key(account_id, _holder_of(signed), key))
             try:
                 file = await self._keep(signed, paced_chunks, key)
@@ -85,7 +85,8 @@ class Receiving:
 
     async def _keep(self, signed: SignedPath, chunks: AsyncIterator[bytes], key: FileKey) -> HostedFile:
         """The object, durable, and what is to be entered about it."""
-        place = Place(signed.named.account_id, signed.relative_path, os.urandom(16).hex())
+        object_key = new_growing_id(self._clock.now_ms())
+        place = Place(signed.named.account_id, signed.relative_path, object_key)
         sample = Sample()
 
         async def secret() -> bytes:

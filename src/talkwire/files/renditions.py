@@ -1,6 +1,5 @@
 """From what was uploaded to what is served: scanned as it came, rebuilt, and sealed as a new object."""
 
-import os
 from typing import Protocol
 
 from talkwire.accounts.properties import AGENT_LONG_SIDE, CONSUMER_LONG_SIDE, Property
@@ -8,7 +7,7 @@ from talkwire.backends.scanner.port import Scanner
 from talkwire.files.model import FileState, HostedFile, Preview, Uploader, Verdict
 from talkwire.files.rules import as_received
 from talkwire.files.sealed import Place, SealedObjects
-from talkwire.kernel.ids import AccountId
+from talkwire.kernel.ids import AccountId, new_growing_id
 from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.model import Rebuilt, Wish
 from talkwire.sanitation.service import Sanitizer
@@ -74,7 +73,7 @@ class Renditions:
     async def _keep(self, file: HostedFile, rebuilt: Rebuilt) -> Verdict:
         preview = Preview(rebuilt.preview_type, rebuilt.preview) if rebuilt.preview else None
         sealed_preview = await self._objects.seal_preview(file, preview.data) if preview else b""
-        object_key = os.urandom(16).hex()
+        object_key = new_growing_id(file.received_at_ms)
         stored = await self._objects.put_whole(Place(*file.name, object_key), file.key_id, rebuilt.image)
         return Verdict(
             FileState.CLEAN,

@@ -34,6 +34,14 @@ def new_short_id() -> str:
     return base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
 
 
+def new_growing_id(now_ms: int) -> str:
+    """A fresh id as 32 hex digits of which the first twelve are the time: what is made together lies together.
+
+    An index over such ids grows at its end, where one over random ids changes a page for each.
+    """
+    return f"{now_ms:012x}{os.urandom(10).hex()}"
+
+
 def new_token() -> str:
     """A fresh secret of 256 bits as 64 lower-case hex digits."""
     return os.urandom(32).hex()

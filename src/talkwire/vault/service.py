@@ -1,12 +1,12 @@
 """The vault: keys of files, consumers and accounts, and small values sealed under them."""
 
-import os
 from collections.abc import Iterator, Sequence
 
 from talkwire.backends.database.port import Row, Transaction
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
+from talkwire.kernel.ids import new_growing_id
 from talkwire.vault import shredding_store as shredding
 from talkwire.vault import store as sql
 from talkwire.vault.cache import KeyCache
@@ -46,14 +46,12 @@ class Vault:
 
     # --- files ---
 
-    async def create_file_key(
-        self, account_id: str, holder: Holder, key: FileKey | None = None
-    ) -> FileKey:
+    async def create_file_key(self, account_id: str, holder: Holder, key: FileKey | None = None) -> FileKey:
         """A new key for one file, wrapped for its uploader. The wrap is durable when it returns.
 
         Who cannot wait for that brings the `key` (`new_file_key`), and lets nobody depend on it before.
         """
-        key = key or new_file_key()
+        key = key or new_file_key(self._clock.now_ms())
         for _ in range(TRIES):
             above = await self._ring.get(account_id, holder)
             epoch = self._files.epoch
@@ -244,9 +242,9 @@ class Vault:
         self._held.drop(*gone)
 
 
-def new_file_key() -> FileKey:
+def new_file_key(now_ms: int) -> FileKey:
     """A key that nothing holds yet."""
-    return FileKey(os.urandom(16).hex(), new_key())
+    return FileKey(new_growing_id(now_ms), new_key())
 
 
 def _seal(key: HolderKey, name: tuple[str, ...], plain: bytes) -> bytes:

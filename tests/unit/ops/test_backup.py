@@ -19,7 +19,7 @@ from talkwire.ops.restore import CannotRestore, check_backup, put_back, unfit
 async def add_file(database: Database, data: Path, *, with_object: bool = True) -> str:
     key = os.urandom(16).hex()
     if with_object:
-        place = data / "files" / "objects" / key[:2] / key
+        place = data / "files" / "objects" / key[-2:] / key
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(os.urandom(100))
 
@@ -78,7 +78,7 @@ async def test_while_files_come_and_go_every_row_has_its_object(tmp_path: Path) 
                         await tx.execute("DELETE FROM files WHERE object_key = $1", gone)
 
                     await database.write(unit)
-                    (data / "files" / "objects" / gone[:2] / gone).unlink()
+                    (data / "files" / "objects" / gone[-2:] / gone).unlink()
 
         busy = asyncio.create_task(traffic())
         try:

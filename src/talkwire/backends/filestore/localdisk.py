@@ -1,6 +1,6 @@
 """The file store on a local disk: written and synced by threads that never wait for a slow sender.
 
-Layout under the folder: `objects/ab/abcdef…`. Keys are hex digits that we made, and nobody knows one before its
+Layout under the folder: `objects/yz/abc…xyz`, by the last two digits: the first ones may be the time. Keys are hex digits that we made, and nobody knows one before its
 object is whole; so nothing is renamed. What a crash left half-written has no row, and is swept with the orphans.
 """
 
@@ -136,7 +136,7 @@ class LocalDisk:
     def _place(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
             raise ValueError("an object's key is made by us: hex digits only")
-        return self._objects / key[:2] / key
+        return self._objects / key[-2:] / key
 
     def _prepare(self) -> None:
         for shard in range(256):

@@ -41,7 +41,7 @@ CREATE TABLE file_publications (
     audience TEXT NOT NULL,
     publisher_id TEXT NOT NULL,
     PRIMARY KEY (account_id, relative_path, published_at, dialog_id, sequence)
-);
+) {clustered};
 
 CREATE INDEX file_publications_by_conversation ON file_publications (account_id, conversation_id);
 
