@@ -9,7 +9,7 @@ import click
 from talkwire.cli.configuration import BadSettings, load
 from talkwire.cli.failures import BadRequest
 from talkwire.cli.ground import take_ground
-from talkwire.ops.tuning import raise_open_files, tune_interpreter
+from talkwire.ops.tuning import forbid_core_files, raise_open_files, tune_interpreter
 from talkwire.settings import Settings
 
 
@@ -35,6 +35,7 @@ def serve(settings: Settings) -> None:
     os.umask(0o077)
     tune_interpreter()
     raise_open_files()
+    forbid_core_files()
     ground = take_ground(settings)
 
     # what serves is imported when it is known that it can: a complaint should not take a second

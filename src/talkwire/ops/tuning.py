@@ -35,3 +35,8 @@ def raise_open_files() -> int:
             return soft
         return wanted
     return soft
+
+
+def forbid_core_files() -> None:
+    """What is in memory, keys too, is not written to disk when the process dies."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
