@@ -176,7 +176,7 @@ async def test_a_restored_backup_taken_under_load_is_whole(house: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_thousand_files_go_within_a_minute(house: Path) -> None:
-    live = running(house)
+    live = running(house, TALKWIRE_CONSUMER_SLOTS_PER_MINUTE="10000")
     try:
         async with somebody(live, house, "Many", pictures=1, closed=False) as (ada, found):
             picture = next(house.glob("picture-*.png"))
