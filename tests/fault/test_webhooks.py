@@ -20,6 +20,7 @@ from talkwire.history.erasure_model import MASK
 from talkwire.history.erasure_rules import masked_event
 from talkwire.messaging.model import ChatStateEvent
 from talkwire.settings import Process, Settings
+from talkwire.webhooks.looking import MARGIN_MS
 from webhook_receiver import CUT, GARBAGE, Channel, Got, Receiver, new_channel, receiving
 
 CONTENT = (EventKey.CONTENT,)
@@ -318,14 +319,14 @@ async def test_what_is_said_in_an_older_conversation_survives_a_death_before_it_
         hooks = channel.app.webhooks
         await channel.change(webhooks={}, retention_seconds=None)
         conversation, who = await channel.talk()
-        stage.clock.advance(60)
+        stage.clock.advance(600)
         await channel.change(webhooks=hooks, retention_seconds=3600)
         webhooks = stage.node.webhooks
         await receiver.until(lambda: any(not c.is_paused and not c.is_behind for c in webhooks.couriers()))
         await webhooks.close()  # as if it died: what is committed now is told to nobody
         await channel.say(who, conversation, "late")
     async with staged(tmp_path, settings) as stage:
-        stage.clock.advance(120)
+        stage.clock.advance(660)
         await pass_time(stage, 1, lambda: receiver.texts(conversation.conversation_id) == ["late"])
 
 
@@ -359,6 +360,25 @@ async def test_what_was_read_of_an_app_before_it_changed_does_not_count(
     await webhooks._renew_all()
     [courier] = webhooks.couriers()
     assert (courier.app, courier.is_paused) == (channel.app, True)
+
+
+async def test_a_conversation_that_was_long_in_coming_to_disk_is_found(
+    stage: Stage, receiver: Receiver
+) -> None:
+    channel = await channel_to(stage, receiver)
+    webhooks = stage.node.webhooks
+    await receiver.until(lambda: any(not courier.is_behind for courier in webhooks.couriers()))
+    [courier] = webhooks.couriers()
+    webhooks._couriers, served = {}, webhooks._couriers  # another node opens it: no bell
+    conversation, who = await channel.talk()
+    await channel.say(who, conversation, "late")
+    stage.clock.advance(60)  # its commit was waited for, and meanwhile somebody looked
+    looking = webhooks._looking
+    looking._places[courier.endpoint.endpoint_id].changed_ms = stage.clock.now_ms() - MARGIN_MS
+    webhooks._couriers = served
+    for turn in range(3):
+        await looking.look(courier, asyncio.get_running_loop().time() + 100 * turn)
+    await receiver.until(lambda: receiver.texts() == ["late"])
 
 
 async def test_deliveries_that_come_twice_have_the_same_id(stage: Stage, receiver: Receiver) -> None:

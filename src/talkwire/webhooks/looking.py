@@ -20,6 +20,10 @@ RETRIES_SECONDS = 0.5
 MARGIN_MS = 10_000
 """A change is looked for so long after its moment: commits are not in the order of moments."""
 
+WIDE_MARGIN_MS = 180_000
+WIDE_SECONDS = 60.0
+"""Now and then further back: a commit that waits for a database that fails over is later than any other."""
+
 EXPIRE_SECONDS = 5.0
 
 
@@ -32,6 +36,7 @@ class _Progress:
     cursor_id: str = ""  # the page goes on behind this one
     round_at: float = 0.0  # when the next round begins, if nobody is behind
     changes_at: float = 0.0
+    wide_at: float = 0.0  # when the next look goes further back
     retries_at: float = 0.0
     expire_at: float = 0.0
 
@@ -104,10 +109,12 @@ class Looking:
                 place.changed_ms, place.changed_id = row["updated_at"], row["conversation_id"]
             if len(rows) < PAGE:
                 break
-        place.changed_ms = max(place.changed_ms, started_ms) - MARGIN_MS
-        place.changed_id = ""
+        seen_ms = max(place.changed_ms, started_ms)
+        place.changed_ms, place.changed_id = seen_ms - MARGIN_MS, ""
+        if now >= place.wide_at:
+            place.changed_ms, place.wide_at = seen_ms - WIDE_MARGIN_MS, now + WIDE_SECONDS
         place.changes_at = now + self._seconds
-        self._tools.keeper.progress(courier.endpoint).looked_until_ms = place.changed_ms
+        self._tools.keeper.progress(courier.endpoint).looked_until_ms = seen_ms - WIDE_MARGIN_MS
 
     def _line_up_changed(self, courier: Courier, row: Row) -> bool:
         conversation_id, told = row["conversation_id"], row["told_version"]
