@@ -66,6 +66,11 @@ def parse_path(relative_path: str) -> FilePath | None:
     return FilePath(AccountId(found["account"]), ParticipantId(participant), opened_at_ms, found["type"])
 
 
+def told_path(text: str) -> str:
+    """What a record may say of a path that somebody sent: a text that is none could say anything of anybody."""
+    return text if parse_path(text) else "no path of ours"
+
+
 @lru_cache(maxsize=4)
 def _moment(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%d-%m-%Y_%H-%M-%S")

@@ -8,6 +8,7 @@ from talkwire.backends.database.port import Transaction
 from talkwire.files import rules, store
 from talkwire.files.access import Access
 from talkwire.files.model import FileLimits, FileState, HostedFile, HostedFileMessage, Preview, Publication
+from talkwire.files.paths import told_path
 from talkwire.files.previews import Previews
 from talkwire.files.register import FileRegister
 from talkwire.files.verdicts import Verdicts
@@ -62,7 +63,7 @@ class Publications:
         try:
             return await self._admit(who, conversation_id, consumer_id, message)
         except TalkwireError as refusal:
-            detail = {"path": message.relative_path, "conversation": conversation_id}
+            detail = {"path": told_path(message.relative_path), "conversation": conversation_id}
             own = who.id if who.is_consumer else ""
             entry = Entry(who.account_id, Act.REFUSED, "publish", own, actor=who.id, detail=detail)
             await self._trail.refuse(entry, refusal)

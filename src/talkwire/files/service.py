@@ -6,7 +6,7 @@ from talkwire.files import rules
 from talkwire.files.access import Access
 from talkwire.files.errors import FileNotFound
 from talkwire.files.model import FileLimits, FileState, TempUrl, UploadClaim
-from talkwire.files.paths import build_path
+from talkwire.files.paths import build_path, told_path
 from talkwire.files.quotas import Quotas
 from talkwire.files.slots import SlotBook
 from talkwire.files.storage import FileStorage
@@ -77,7 +77,8 @@ class Files:
         file = await self._access.find_downloadable(who, relative_path)
         if file is None or not (file.state.may_be_served or file.state is FileState.RECEIVED):
             refusal = FileNotFound()
-            await self._trail.refuse(_entry(who, Act.REFUSED, "download URL", path=relative_path), refusal)
+            entry = _entry(who, Act.REFUSED, "download URL", path=told_path(relative_path))
+            await self._trail.refuse(entry, refusal)
             raise refusal
         url = await self.urls.sign("GET", who.account_id, relative_path)
         consumer_id = who.id if who.is_consumer else rules.consumer_of(file.uploader, file.uploader_id)

@@ -6,6 +6,7 @@ They lie in the database as PEM, sealed in the vault: the data alone signs nobod
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -112,7 +113,8 @@ class SigningKeys:
         async with self._locks.setdefault(account_id, asyncio.Lock()):
             key = _in_use(self._keys.get(account_id, {})) or _in_use(await self._load(account_id))
             if key is None:
-                await self.rotate(account_id)
+                # ours to do, whoever happens to sign up first: nobody's address stands in the record of it
+                await asyncio.create_task(self.rotate(account_id), context=Context())
                 key = _in_use(self._keys[account_id])
         assert key is not None
         return key

@@ -157,7 +157,10 @@ class SignIn:
             raise
 
     async def _tell_refused(self, account_id: AccountId, who: str, reason: str) -> None:
-        await self._acts.record(Entry(account_id, Act.SIGN_IN_REFUSED, who, detail={"reason": reason}))
+        """A name that is nobody's is not recorded: people type passwords into the wrong field."""
+        is_known = await self._agents.find_by_login(account_id, who) or await self._keys.find(account_id, who)
+        subject = who if is_known else "nobody's name"
+        await self._acts.record(Entry(account_id, Act.SIGN_IN_REFUSED, subject, detail={"reason": reason}))
 
     async def _check(self, account_id: AccountId, credentials: Credentials) -> AgentUser:
         if credentials.app_key is not None:

@@ -47,3 +47,12 @@ async def test_refusals_are_recorded_with_their_reason(desk: Desk) -> None:
     ]  # fmt: skip
     assert CONSUMER.id not in repr(refused)
     assert STRANGER.id not in repr(refused)
+
+
+async def test_a_text_in_the_place_of_a_path_is_not_kept(desk: Desk) -> None:
+    for said in ("/v1/Zoe lives in Mill Lane 3", f"/v1/AUTH_async-images/{ACCOUNT}/Zoe's.PNG"):
+        with pytest.raises(FileNotFound):
+            await desk.files.open_download(CONSUMER, said)
+        with pytest.raises(UnusableFile):
+            await desk.publish(CONSUMER, said)
+    assert "Zoe" not in repr(await records(desk))

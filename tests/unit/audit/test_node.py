@@ -40,8 +40,8 @@ async def records(node: Node) -> list[Draft]:
     return [record.draft for record in await store.list_records(node.database, ACCOUNT, 0, 1000)]
 
 
-async def sign_in(client: TestClient, password: str) -> dict[str, str]:  # type: ignore[type-arg]
-    body = {"username": "ada", "password": password}
+async def sign_in(client: TestClient, password: str, name: str = "ada") -> dict[str, str]:  # type: ignore[type-arg]
+    body = {"username": name, "password": password}
     answer = await client.post(f"/api/account/{ACCOUNT}/login?v=1.3", json=body)
     found: dict[str, str] = await answer.json()
     return found
@@ -55,6 +55,13 @@ async def test_a_sign_in_and_a_refused_one_are_recorded(node: Node, client: Test
     assert (signed_in.act, signed_in.subject, signed_in.actor) == ("signed in", "ada", ada.id)
     assert (refused.act, refused.subject) == ("sign-in refused", "ada")
     assert signed_in.address == refused.address == "127.0.0.1"
+
+
+async def test_what_is_nobodys_name_is_not_kept(node: Node, client: TestClient) -> None:  # type: ignore[type-arg]
+    await sign_in(client, "ada", name=PASSWORD)  # in the wrong fields
+    refused = (await records(node))[-1]
+    assert (refused.act, refused.subject) == ("sign-in refused", "nobody's name")
+    assert PASSWORD not in repr(await records(node))
 
 
 async def test_of_many_refused_sign_ins_a_bounded_number_is_recorded(node: Node, client: TestClient) -> None:  # type: ignore[type-arg]

@@ -15,7 +15,10 @@ from talkwire.audit.rules import GENESIS, PERSONAL
 from talkwire.audit.service import Trail
 from talkwire.audit.verification import Report, verify
 from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.identity.keys import SigningKeys
 from talkwire.kernel.clock import MovableClock
+from talkwire.kernel.ids import AccountId
 from unit.audit.keys import Keys
 
 ACCOUNT = "12345678"
@@ -311,3 +314,14 @@ async def test_who_goes_away_takes_nobodys_record_along(brand: Brand) -> None:
     await staying
     assert len(await brand.lines()) >= 3
     assert await brand.found() == []
+
+
+async def test_a_key_that_we_make_by_ourselves_is_nobodys_act(sqlite_database: SqliteDatabase) -> None:
+    clock = MovableClock()
+    signing = SigningKeys(sqlite_database, clock, acts=Trail(sqlite_database, clock, Keys()))
+    token = ORIGIN.set("192.0.2.1")  # of whoever signs up first
+    await signing.sign(AccountId("1"), {})
+    ORIGIN.reset(token)
+    signing.close()
+    (made,) = [record.draft for record in await store.list_records(sqlite_database, "1", 0, 10)]
+    assert (made.act, made.actor, made.address) == ("key rotated", "", "")
