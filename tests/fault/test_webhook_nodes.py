@@ -14,11 +14,11 @@ import pytest
 from consumer import http_to
 from database import PostgresServer, new_postgres_database
 from live import ROOT, Live, kill, start_server, stop
-from protocol.stage import ShiftedClock
+from protocol.stage import ShiftedClock, new_cast, staged
 from talkwire.assembly.node import Node, assemble
 from talkwire.connectors.model import EventKey
 from talkwire.kernel.ids import AccountId, new_uuid
-from talkwire.settings import Process, Settings, Storage
+from talkwire.settings import Process, Settings, Storage, Webhooks
 from webhook_receiver import ALL_KEYS, Got, Receiver, new_channel, receiving
 
 CONTENT = (EventKey.CONTENT,)
@@ -28,6 +28,38 @@ CONTENT = (EventKey.CONTENT,)
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as receiver:
         yield receiver
+
+
+async def test_conversations_in_line_at_a_slow_receiver_survive_a_death(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    (tmp_path / "keys").mkdir()
+    settings = Settings(process=Process(demo=True), webhooks=Webhooks(webhook_concurrency=2))
+    is_over = asyncio.Event()
+
+    async def hang(_got: Got) -> int:
+        await is_over.wait()
+        return 500
+
+    receiver.behave = hang
+    async with staged(tmp_path, settings) as stage:
+        cast = await new_cast(stage)
+        channel = await new_channel(stage.node, cast.account, receiver.url)
+        webhooks = stage.node.webhooks
+        await receiver.until(lambda: any(not courier.is_paused for courier in webhooks.couriers()))
+        talks = [await channel.talk() for _ in range(8)]
+        for conversation, who in talks:
+            await channel.say(who, conversation, conversation.conversation_id)
+        await receiver.until(lambda: len(receiver.got) == 2)
+        stage.clock.advance(600)
+        [courier] = webhooks.couriers()
+        await webhooks._looking.look(courier, asyncio.get_running_loop().time() + 100)
+        await webhooks.close()
+        is_over.set()
+    receiver.behave = lambda _got: 200
+    async with staged(tmp_path, settings) as stage:
+        stage.clock.advance(660)
+        await receiver.until(lambda: len(set(receiver.texts())) == 8)
 
 
 async def postgres_node(folder: Path, url: str, keys_url: str) -> Node:

@@ -3,12 +3,14 @@
 After a start, after too much waited to be held in memory, and for what other nodes committed.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 from talkwire.backends.database.port import Database, Row
 from talkwire.connectors import deliveries_store as store
 from talkwire.connectors.delivery_model import Cursor
 from talkwire.connectors.delivery_rules import Permit, is_behind, permit
+from talkwire.conversations.errors import ConversationNotFound
 from talkwire.kernel.errors import Unavailable
 from talkwire.webhooks.courier import LOW, MAX_READY, Courier
 from talkwire.webhooks.tools import Tools
@@ -106,7 +108,10 @@ class Looking:
                     place.changes_at = now + 0.1
                     courier.is_behind = True
                     return
+                if row["told_version"] is None:
+                    await self._keep_beginning(courier, row)
                 place.changed_ms, place.changed_id = row["updated_at"], row["conversation_id"]
+            await self._tools.keeper.room()
             if len(rows) < PAGE:
                 break
         seen_ms = max(place.changed_ms, started_ms)
@@ -127,6 +132,18 @@ class Looking:
         is_untold = told is None and row["created_at"] >= courier.endpoint.since_ms
         cursor = Cursor(conversation_id=conversation_id) if is_untold else None
         return courier.wake(conversation_id, cursor=cursor)
+
+    async def _keep_beginning(self, courier: Courier, row: Row) -> None:
+        """On disk before the look passes it: what only waits in line would be lost with the node."""
+        conversation_id: str = row["conversation_id"]
+        lane = courier.lanes.get(conversation_id)
+        with contextlib.suppress(ConversationNotFound):  # it was erased meanwhile
+            cursor = (
+                lane.cursor
+                if lane is not None and lane.is_loaded
+                else await self._tools.reading.beginning(courier.endpoint, conversation_id)
+            )
+            self._tools.keeper.progress(courier.endpoint).cursors.setdefault(conversation_id, cursor)
 
     def _is_new(self, courier: Courier, row: Row) -> bool:
         return row["told_version"] is None and row["conversation_id"] not in courier.lanes

@@ -35,7 +35,7 @@ class Reading:
         held = await store.find_cursor(
             self._database, endpoint.account_id, endpoint.endpoint_id, lane.conversation_id
         )
-        lane.load(held or await self._beginning(endpoint, lane.conversation_id))
+        lane.load(held or await self.beginning(endpoint, lane.conversation_id))
 
     async def prepare(self, endpoint: Endpoint, conversation_ids: Sequence[str]) -> None:
         """Read the conversations of lanes to come together: one by one costs several times as much."""
@@ -119,7 +119,11 @@ class Reading:
                 lane.page_dialog_id = ""
                 return None
 
-    async def _beginning(self, endpoint: Endpoint, conversation_id: str) -> Cursor:
+    async def beginning(self, endpoint: Endpoint, conversation_id: str) -> Cursor:
+        """Where an endpoint begins in a conversation: with what happened since it is there.
+
+        Raises ConversationNotFound.
+        """
         view = await self._conversations.view(endpoint.account_id, conversation_id)
         conversation = view.conversation
         if conversation.created_at_ms >= endpoint.since_ms:
