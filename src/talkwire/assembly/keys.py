@@ -9,12 +9,20 @@ from talkwire.audit.origin import ACTOR
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database
 from talkwire.backends.keystore.port import KeyStore
+from talkwire.backends.keystore.sqlite import FILE_NAME, SqliteKeyStore
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
 from talkwire.settings import Settings
+from talkwire.vault.errors import MasterKeyWrong
 from talkwire.vault.masters import MasterFile, Masters, MasterSecrets, make_private
 from talkwire.vault.requests import AskedRotations, Told
 from talkwire.vault.service import Vault
+from talkwire.vault.store import find_master_id
+
+_LOST = (
+    "{} is empty, and the data was written with keys: give the right folder (--keys), or put the keys' backup back "
+    "(talkwire restore --keys-from)"
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,31 @@ async def open_key_store(settings: Settings) -> KeyStore:
         from talkwire.backends.keystore.postgres import PostgresKeyStore  # noqa: PLC0415 -- only where it is used
 
         return await PostgresKeyStore.open(settings.storage.keys_url)
-    from talkwire.backends.keystore.sqlite import SqliteKeyStore  # noqa: PLC0415
-
     folder = settings.storage.keys_path
     make_private(folder)
     return await SqliteKeyStore.open(folder)
+
+
+async def key_store_of(settings: Settings, database: Database) -> KeyStore:
+    """The migrated key store that the data was written with. Raises as `open_key_store`, and SchemaTooNew.
+
+    A new one beside data that had another would open nothing, and know nothing of what was erased.
+    """
+    storage = settings.storage
+    had_keys = bool(await database.read("SELECT 1 AS one FROM audit_heads LIMIT 1"))
+    if had_keys and not storage.keys_url and not (storage.keys_path / FILE_NAME).exists():
+        raise MasterKeyWrong(_LOST.format(storage.keys_path))
+    key_store = await open_key_store(settings)
+    try:
+        await key_store.migrate()
+        is_new = await find_master_id(key_store) is None
+    except BaseException:
+        await key_store.close()
+        raise
+    if had_keys and is_new:
+        await key_store.close()
+        raise MasterKeyWrong(_LOST.format("the key store"))
+    return key_store
 
 
 def recorder(trail: Trail) -> Told:
@@ -64,9 +92,8 @@ def masters_of(settings: Settings) -> Masters:
 
 async def open_keys(settings: Settings, database: Database, clock: Clock) -> KeyRooms:
     """Raises MasterKeyWrong, SchemaTooNew, DatabaseInUse, Unavailable."""
-    key_store = await open_key_store(settings)
+    key_store = await key_store_of(settings, database)
     try:
-        await key_store.migrate()
         vault = await Vault.open(key_store, masters_of(settings), clock)
         trail = Trail(database, clock, vault)
         rotations = AskedRotations(vault, settings.storage.keys_path, recorder(trail))

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from talkwire.assembly.foundation import open_database
-from talkwire.assembly.keys import masters_of, open_key_store
+from talkwire.assembly.keys import key_store_of, masters_of
 from talkwire.audit.verification import verify
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.localdisk import LocalDisk
@@ -22,20 +23,32 @@ from talkwire.vault.service import Vault
 PAGE = 500
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Looking:
     database: Database
     vault: Vault
     objects: SealedObjects
+    without_key: int = 0
 
 
-async def wrong_with(settings: Settings) -> list[str]:
-    """What is wrong, in words; empty when nothing is. A file whose key was erased since is not wrong."""
+class Looked(NamedTuple):
+    """What is wrong, in words; and how many files nobody can open: erased or expired since the backup was made,
+
+    or uploaded since, when the keys are older than the data.
+    """
+
+    wrong: list[str]
+    without_key: int
+
+
+async def look_through(settings: Settings) -> Looked:
+    """Open every file, walk every trail."""
     try:
         async with _opened(settings) as looking:
-            return [*await _wrong_files(looking), *await _wrong_trails(looking)]
+            wrong = [*await _wrong_files(looking), *await _wrong_trails(looking)]
+            return Looked(wrong, looking.without_key)
     except MasterKeyWrong as error:
-        return [f"the keys do not fit: {error}"]
+        return Looked([f"the keys do not fit: {error}"], 0)
 
 
 @asynccontextmanager
@@ -43,9 +56,8 @@ async def _opened(settings: Settings) -> AsyncIterator[_Looking]:
     database = await open_database(settings)
     try:
         await database.migrate()
-        key_store = await open_key_store(settings)
+        key_store = await key_store_of(settings, database)
         try:
-            await key_store.migrate()
             vault = await Vault.open(key_store, masters_of(settings), SystemClock())
             disk = await LocalDisk.open(settings.storage.data_path / "files")
             try:
@@ -77,16 +89,17 @@ async def _wrong_of(looking: _Looking, names: Sequence[tuple[str, str]]) -> list
     wrong = []
     for account_id, path in names:
         file = await find_file(looking.database, AccountId(account_id), path)
-        if file is not None and (said := await _wrong_file(looking.objects, file)):
+        if file is not None and (said := await _wrong_file(looking, file)):
             wrong.append(f"{path}: {said}")
     return wrong
 
 
-async def _wrong_file(objects: SealedObjects, file: HostedFile) -> str:
+async def _wrong_file(looking: _Looking, file: HostedFile) -> str:
     """What was received and not judged yet is whole by the upload's size, the rest by what is served."""
     try:
-        await objects.read_whole(file, file.served_bytes or file.size_bytes)
+        await looking.objects.read_whole(file, file.served_bytes or file.size_bytes)
     except KeyDestroyed:
+        looking.without_key += 1
         return ""  # erased since: the next start does the rest
     except ObjectMissing:
         return "its object is missing"

@@ -1,6 +1,7 @@
 """`talkwire restore`: a backup put back into an empty place, and checked."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,10 @@ def command(
         raise BadRequest(str(error)) from error
     try:
         said = _restore(settings, source, keys_from)
-        problems = _verify(settings) if verify else []
+        looked = _verify(settings) if verify else {}
     except (CannotRestore, CannotBackUp, ManifestBroken, CopyFailed) as error:
         raise CannotStart(f"not restored: {error}") from error
-    if problems:
-        told = "\n  ".join(problems[:MOST_TOLD])
-        raise CannotStart(f"restored, and {len(problems)} things are wrong:\n  {told}")
-    show({**said, "verified": verify}, as_json=as_json)
+    show({**said, "verified": verify, **looked}, as_json=as_json)
 
 
 def _restore(settings: Settings, source: Path, keys_from: Path | None) -> dict[str, Any]:
@@ -103,9 +101,18 @@ def _tell_audit(settings: Settings) -> int:
         raise CannotRestore(f"the keys do not fit the data: {error}") from error
 
 
-def _verify(settings: Settings) -> list[str]:
-    from talkwire.assembly.restored import wrong_with  # noqa: PLC0415 -- the help should come fast
+def _verify(settings: Settings) -> dict[str, Any]:
+    """How many files nobody can open any more. Raises CannotStart when something is wrong."""
+    from talkwire.assembly.restored import look_through  # noqa: PLC0415 -- the help should come fast
 
     if not settings.storage.database_url and (problems := list(unfit(settings.storage.data_path))):
-        return problems
-    return asyncio.run(wrong_with(settings))
+        raise _wrong(problems)
+    looked = asyncio.run(look_through(settings))
+    if looked.wrong:
+        raise _wrong(looked.wrong)
+    return {"filesWithoutKey": looked.without_key}
+
+
+def _wrong(problems: Sequence[str]) -> CannotStart:
+    told = "\n  ".join(problems[:MOST_TOLD])
+    return CannotStart(f"restored, and {len(problems)} things are wrong:\n  {told}")

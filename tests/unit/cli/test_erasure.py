@@ -59,3 +59,16 @@ def test_backups_say_where_they_go(data: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert restored.exit_code == 0, restored.output
     assert [one["id"] for one in run(again, "account", "list")] == ["12345678"]
+
+
+def test_data_without_its_keys_is_not_opened_with_new_ones(tmp_path: Path) -> None:
+    data, again, nowhere = tmp_path / "data", tmp_path / "again", tmp_path / "nowhere"
+    run(data, "account", "create", "12345678")
+    copies = ["--to", str(tmp_path / "one"), "--keys-to", str(tmp_path / "two")]
+    assert CliRunner().invoke(main, ["backup", "--data", str(data), *copies]).exit_code == 0
+    restore = ["restore", "--from", str(tmp_path / "one"), "--data", str(again), "--keys", str(nowhere)]
+    restored = CliRunner().invoke(main, [*restore, "--verify"])
+    assert (restored.exit_code, "was written with keys" in restored.output) == (1, True)
+    assert not nowhere.exists() or not list(nowhere.glob("*.db"))
+    listed = CliRunner().invoke(main, ["account", "list", "--data", str(again), "--keys", str(nowhere)])
+    assert (listed.exit_code, "was written with keys" in listed.output) == (1, True)
