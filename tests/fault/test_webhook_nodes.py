@@ -16,7 +16,7 @@ from database import PostgresServer, new_postgres_database
 from live import ROOT, Live, kill, start_server, stop
 from protocol.stage import ShiftedClock, new_cast, staged
 from talkwire.assembly.node import Node, assemble
-from talkwire.connectors.model import EventKey
+from talkwire.connectors.model import App, EventKey
 from talkwire.kernel.ids import AccountId, new_uuid
 from talkwire.settings import Process, Settings, Storage, Webhooks
 from webhook_receiver import ALL_KEYS, Got, Receiver, new_channel, receiving
@@ -60,6 +60,37 @@ async def test_conversations_in_line_at_a_slow_receiver_survive_a_death(
     async with staged(tmp_path, settings) as stage:
         stage.clock.advance(660)
         await receiver.until(lambda: len(set(receiver.texts())) == 8)
+
+
+async def test_a_retry_that_fails_by_a_fault_of_ours_is_left_alone_a_while(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").mkdir()
+    receiver.behave = lambda _got: 500
+    asked: list[str] = []
+
+    async def broken(app: App) -> str:
+        asked.append(app.client_id)
+        raise RuntimeError("the key is gone")
+
+    async with staged(tmp_path, Settings(process=Process(demo=True))) as stage:
+        cast = await new_cast(stage)
+        channel = await new_channel(
+            stage.node, cast.account, receiver.url, keys=CONTENT, retention_seconds=None
+        )
+        conversation, who = await channel.talk()
+        await channel.say(who, conversation, "x")
+        await receiver.until(lambda: receiver.got)
+        await stage.node.webhooks._tools.keeper.flush()
+        monkeypatch.setattr(stage.node.apps, "secret_of", broken)
+        stage.clock.advance(31)
+        await receiver.until(lambda: asked)
+        await asyncio.sleep(2)
+        assert len(asked) <= 2
+        monkeypatch.undo()
+        receiver.behave = lambda _got: 200
+        stage.clock.advance(31)
+        await receiver.until(lambda: receiver.texts() == ["x"])
 
 
 async def postgres_node(folder: Path, url: str, keys_url: str) -> Node:

@@ -344,6 +344,10 @@ class Courier:
             await self._tools.keeper.flush()
         except Unavailable:
             self.is_behind = True
+        except Exception:
+            later_ms = self._tools.clock.now_ms() + FAULT_PAUSE_MS
+            self._results.progress.retries[delivery.delivery_id] = retry._replace(retry_at_ms=later_ms)
+            raise
         finally:
             self.in_flight -= 1
             self.retrying.discard(delivery.delivery_id)
