@@ -56,6 +56,11 @@ PAGE = (
     P("v", "1 or 2."),
     P("source", "Who asks; ignored."),
 )
+APP_TOKEN = (
+    P("grant_type", "client_credentials. Like the next two it may stand here instead of in the form."),
+    P("client_id", "The app."),
+    P("client_secret", "Its secret; better in the form, which no proxy writes down."),
+)
 CONNECTOR = (
     P("v", "3.", required=True),
     P("X-LP-ON-BEHALF", "The ConsumerJWS.", required=True, place="header"),
@@ -105,7 +110,7 @@ SIGN_IN = (
           parameters=(V,), body=s.IdTokenBody, answer=s.TokenAnswer),
     Route("POST", f"{ACCOUNT}/anonymous/authorize", "A visitor, or the same one again", body=s.RenewalBody,
           answer=s.TokenAnswer),
-    Route("POST", f"/sentinel{ACCOUNT}/app/token", "A connector's AppJWT", parameters=(V,), body=s.AppTokenForm,
+    Route("POST", f"/sentinel{ACCOUNT}/app/token", "A connector's AppJWT", parameters=(V, *APP_TOKEN), body=s.AppTokenForm,
           answer=s.AppTokenAnswer, sent_as="application/x-www-form-urlencoded"),
     Route("POST", f"{ACCOUNT}/consumer", "A ConsumerJWS for a connector's customer", "app", (V,),
           s.ExternalConsumerBody, s.TokenAnswer, 201),
