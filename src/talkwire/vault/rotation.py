@@ -1,6 +1,7 @@
 """Giving the keys above new ones: each step is a commit of its own after which everything still opens."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from talkwire.backends.database.port import Row, Transaction
@@ -41,7 +42,8 @@ class Rotation:
         for account_id in await list_unfinished(self._store):
             row = await find_account_key(self._store, account_id)
             if row is not None:
-                await self._sweep(account_id, row["account_key_id"])
+                with contextlib.suppress(Conflict):  # another node is at it: no reason not to start
+                    await self._sweep(account_id, row["account_key_id"])
 
     async def master(self) -> str:
         async with self._one_at_a_time:

@@ -138,3 +138,31 @@ async def test_a_server_does_what_is_asked_through_its_folder(tmp_path: Path) ->
         assert not (tmp_path / "rotate.request").exists()
         with pytest.raises(NothingToRotate):
             await vault.rotate_account("nobody")
+
+
+class Overtaken(Breaking):
+    """A key store in which another node begins a rotation of its own after our first write."""
+
+    def __init__(self, store: KeyStore, other: Vault) -> None:
+        super().__init__(store, 1_000_000, after=True)
+        self._other: Vault | None = other
+
+    async def write(self, unit: Unit[Any]) -> Any:
+        result = await super().write(unit)
+        other, self._other = self._other, None
+        if other is not None:
+            await other.rotate_account("a")
+        return result
+
+
+async def test_a_start_is_not_refused_because_another_node_rotates(tmp_path: Path) -> None:
+    kept = await filled(tmp_path)
+    async with opened_keys("sqlite", str(tmp_path)) as store:
+        other = await Vault.open(store, MasterFile(tmp_path), SystemClock())
+        broken = await Vault.open(Breaking(store, 1, after=False), MasterFile(tmp_path), SystemClock())
+        with pytest.raises(Unavailable):
+            await broken.rotate_account("a")
+        assert (await other.counts()).unfinished_rotations == 1
+        vault = await Vault.open(Overtaken(store, other), MasterFile(tmp_path), SystemClock())
+        assert {key_id: await vault.file_key("a", key_id) for key_id in kept} == kept
+        assert (await vault.counts()).unfinished_rotations == 0
