@@ -1,9 +1,12 @@
 """Real pictures for tests, made on the spot, and a look at the size of one that came back."""
 
+import hashlib
 import random
 import struct
 import zlib
 from pathlib import Path
+
+import pyvips
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
@@ -26,6 +29,13 @@ def png_file(folder: Path, width: int = 64, height: int = 48, *, seed: int = 0) 
     path = folder / f"picture-{seed}.png"
     path.write_bytes(png(width, height, seed=seed))
     return path
+
+
+def pixels_of(data: bytes) -> str:
+    """What one sees of a picture, as a hash: rebuilding a PNG keeps it, and changes every byte."""
+    picture = pyvips.Image.new_from_buffer(data, "")
+    seen = bytes(picture.colourspace("srgb").write_to_memory())
+    return hashlib.sha256(b"%d x %d " % (picture.width, picture.height) + seen).hexdigest()
 
 
 def picture_size(data: bytes) -> tuple[int, int]:

@@ -45,11 +45,11 @@ class Probe:
         return (await self.say()).is_ok
 
     async def upload(self) -> int:
-        """The status of a PUT of a picture."""
+        """The status of a PUT of a picture, or of the request for its URL when that is refused already."""
         data = png(30, 30, seed=next(self.numbers))
         claim = {"fileSize": len(data), "fileType": "PNG"}
-        slot = (await self.socket.ask("ms.GenerateURLForUploadFile", claim)).expect()
-        return await self.line.put(slot, data)
+        slot = await self.socket.ask("ms.GenerateURLForUploadFile", claim)
+        return await self.line.put(slot.body, data) if slot.is_ok else slot.code
 
     async def is_taken(self) -> bool:
         return await self.upload() == 201

@@ -62,7 +62,7 @@ async def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(tmp_p
             assert await line.put(slot, picture) == 507
 
             async def is_given_back() -> bool:
-                return not list((data / "files" / "incoming").iterdir())
+                return not list((data / "files" / "objects").glob("??/*"))
 
             await until(is_given_back)
             assert (await probe.say()).is_ok
