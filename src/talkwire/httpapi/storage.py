@@ -110,7 +110,9 @@ class StorageEndpoint:
             headers["Content-Range"] = f"bytes */{file.served_bytes}"
             return web.Response(status=416, headers=headers)
         if part is not None:
-            headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{file.served_bytes}"
+            headers["Content-Range"] = (
+                f"bytes {part.start}-{part.start + part.length - 1}/{file.served_bytes}"
+            )
         status = 200 if part is None else 206
         return await self._send(
             request,
