@@ -84,7 +84,7 @@ class Receiver:
             return await _cut(request)
         if answer == GARBAGE:
             assert request.transport is not None
-            request.transport.write(b"this is not HTTP\r\n\r\n")  # type: ignore[attr-defined]
+            request.transport.write(b"this is not HTTP\r\n\r\n")
             request.transport.close()
             return web.Response()
         got.answered = int(answer)

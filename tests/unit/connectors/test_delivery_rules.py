@@ -134,11 +134,12 @@ def endpoint(number: str, url: str, *keys: str) -> Endpoint:
     )
 
 
+Hooks = dict[str, Webhook]
 FRESH = [endpoint("new1", ""), endpoint("new2", "")]
 
 
 def test_keys_with_one_address_are_one_endpoint() -> None:
-    hooks = {EventKey.CONTENT: Webhook(URL), EventKey.RICH_CONTENT: Webhook(URL)}
+    hooks: Hooks = {EventKey.CONTENT: Webhook(URL), EventKey.RICH_CONTENT: Webhook(URL)}
     plan = plan_endpoints([], hooks, FRESH)
     assert [(e.endpoint_id, e.url, len(e.event_keys)) for e in plan.kept] == [("new1", URL, 2)]
 
@@ -152,7 +153,7 @@ def test_a_receiver_that_moved_goes_on_where_it_stopped() -> None:
 
 def test_an_address_that_stays_keeps_its_endpoint_whatever_its_keys() -> None:
     known = [endpoint("old", URL, EventKey.CONTENT)]
-    hooks = {EventKey.RICH_CONTENT: Webhook(URL), EventKey.CONTENT: Webhook("https://b.example/")}
+    hooks: Hooks = {EventKey.RICH_CONTENT: Webhook(URL), EventKey.CONTENT: Webhook("https://b.example/")}
     plan = plan_endpoints(known, hooks, FRESH)
     assert {e.url: e.endpoint_id for e in plan.kept} == {URL: "old", "https://b.example/": "new1"}
 
@@ -160,5 +161,5 @@ def test_an_address_that_stays_keeps_its_endpoint_whatever_its_keys() -> None:
 def test_what_is_configured_no_more_is_gone() -> None:
     known = [endpoint("old", URL, EventKey.CONTENT)]
     assert plan_endpoints(known, {}, FRESH) == ((), tuple(known))
-    other = {EventKey.CONVERSATION: Webhook("https://b.example/")}
+    other: Hooks = {EventKey.CONVERSATION: Webhook("https://b.example/")}
     assert plan_endpoints(known, other, FRESH).gone == tuple(known)

@@ -129,8 +129,8 @@ async def test_what_is_no_picture_is_rejected_with_its_reason(rebuilding: Desk) 
 
 
 async def test_what_a_node_left_unjudged_is_taken_up_by_the_next(rebuilding: Desk) -> None:
-    judge, taken = rebuilding.rooms.judge, []
-    judge.take = taken.append  # type: ignore[method-assign] -- it dies before it comes to it
+    taken: list[HostedFile] = []
+    rebuilding.rooms.judge.take = taken.append  # type: ignore[method-assign, assignment]
     path = await rebuilding.uploaded(CONSUMER, PICTURE)
     assert [file.relative_path for file in taken] == [path]
     other = rebuilding.reopened_rooms()
