@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from talkwire.audit.model import Draft, Entry, Head, Record
+from talkwire.kernel.hmacs import hmac_digest
 
 GENESIS = Head(0, bytes(32))
 
@@ -55,7 +56,7 @@ def chain(account_id: str, head: Head, drafts: Iterable[Draft]) -> list[Record]:
 
 def code_of(key: bytes, account_id: str, head: Head) -> bytes:
     """The head's code: HMAC-SHA256, which nobody makes without the account's key."""
-    return hmac.digest(key, _encode_record((account_id, head.number, head.hash)), "sha256")
+    return hmac_digest(key, _encode_record((account_id, head.number, head.hash)), "sha256")
 
 
 def is_code(code: bytes, key: bytes, account_id: str, head: Head) -> bool:

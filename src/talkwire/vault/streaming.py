@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from talkwire.kernel.hmacs import hmac_digest_once
 from talkwire.vault.errors import Tampered
 
 KEY_BYTES = 32
@@ -230,7 +229,8 @@ def open_whole(key: bytes, aad: bytes, sealed: Piece) -> bytes:
 def _cipher(key: bytes, aad: bytes, salt: bytes) -> AESGCM:
     if len(key) != KEY_BYTES:
         raise ValueError("A file key has 32 bytes.")
-    return AESGCM(HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=aad).derive(key))
+    extracted = hmac_digest_once(salt, key, "sha256")  # HKDF of one block. Source: RFC 5869, section 2
+    return AESGCM(hmac_digest_once(extracted, aad + b"\x01", "sha256"))
 
 
 def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from talkwire.kernel.hmacs import hmac_digest
+
 SIGNED_BY = {
     "GET": ("GET",),
     "PUT": ("PUT",),
@@ -30,7 +32,7 @@ def sign(method: str, path: str, expires: int, key: bytes) -> str:
 
     `path` from `/v1/` on, not URL-encoded, without query; `expires` in unix seconds.
     """
-    return hmac.digest(key, _signed_text(method, path, expires), "sha1").hex()
+    return hmac_digest(key, _signed_text(method, path, expires), "sha1").hex()
 
 
 def is_signed(method: str, path: str, expires: int, signature: str, keys: Sequence[bytes]) -> bool:
@@ -47,7 +49,7 @@ def is_signed(method: str, path: str, expires: int, signature: str, keys: Sequen
     for signer in SIGNED_BY.get(method, ()):
         text = _signed_text(signer, path, expires)
         for key in keys:
-            opened |= hmac.compare_digest(hmac.digest(key, text, algorithm), digest)
+            opened |= hmac.compare_digest(hmac_digest(key, text, algorithm), digest)
     return opened
 
 
