@@ -86,16 +86,22 @@ class SealedObjects:
         if span.first_segment > 0:  # otherwise the header comes in the same run
             header, at = await self._header(place.object_key), span.sealed_start
         reading: OpeningRange | None = None
-        async with aclosing(self._store.read(place.object_key, at, span.sealed_end - at)) as chunks:
-            async for chunk in chunks:
-                sealed = memoryview(chunk)
-                if reading is None:
-                    if not header:
-                        header, sealed = chunk[:HEADER_BYTES], sealed[HEADER_BYTES:]
-                    opener = Opener(secret, place.aad, header, sealed_size(plain_bytes))
-                    reading = opener.range(start, length)
-                if plain := reading.push(sealed):
-                    yield plain[0] if len(plain) == 1 else b"".join(plain)
+
+        def opened(chunk: bytes) -> bytes:
+            nonlocal reading, header
+            sealed = memoryview(chunk)
+            if reading is None:
+                if not header:
+                    header, sealed = chunk[:HEADER_BYTES], sealed[HEADER_BYTES:]
+                opener = Opener(secret, place.aad, header, sealed_size(plain_bytes))
+                reading = opener.range(start, length)
+            plain = reading.push(sealed)
+            return plain[0] if len(plain) == 1 else b"".join(plain)
+
+        size = span.sealed_end - at
+        async with aclosing(self._store.read(place.object_key, at, size, opened)) as chunks:
+            async for plain in chunks:
+                yield plain
         if reading is None:
             raise Tampered("A sealed file is empty.")
         reading.finish()

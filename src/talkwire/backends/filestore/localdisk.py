@@ -20,6 +20,7 @@ from talkwire.backends.filestore.port import (
     ObjectMissing,
     ObjectTooLarge,
     OpenThrough,
+    ReadThrough,
     Stored,
     Through,
 )
@@ -99,13 +100,14 @@ class LocalDisk:
     async def size(self, key: str) -> int:
         return (await self._run_on_object(os.stat, self._place(key))).st_size
 
-    async def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        reader = _Reader(self._place(key), start, length)
+    async def read(
+        self, key: str, start: int = 0, length: int | None = None, through: ReadThrough | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        reader = _Reader(self._place(key), start, length, through)
         try:
-            while chunk := await self._run_on_object(reader.read):
-                yield chunk
-                if reader.at_end:
-                    return
+            while not reader.at_end:
+                if chunk := await self._run_on_object(reader.read):
+                    yield chunk
         finally:
             if not reader.at_end:
                 self._pool.submit(reader.close)
@@ -268,8 +270,9 @@ class _Draft:
 class _Reader:
     """A piece of one object, read in order. Opened by the first `read`, closed by the last."""
 
-    def __init__(self, place: Path, start: int, length: int | None) -> None:
+    def __init__(self, place: Path, start: int, length: int | None, through: ReadThrough | None) -> None:
         self._place = place
+        self._through = through
         self._position = start
         self._left = length
         self._lock = threading.Lock()
@@ -288,7 +291,7 @@ class _Reader:
                 self._left -= len(chunk)
             if not chunk or self._left == 0:
                 self._close()
-            return chunk
+            return chunk if self._through is None or not chunk else self._through(chunk)
 
     def close(self) -> None:
         with self._lock:

@@ -33,6 +33,9 @@ class Through(Protocol):
         ...
 
 
+ReadThrough = Callable[[bytes], bytes]
+"""Turns each chunk that was read into what is handed on, where it is read: off the loop."""
+
 OpenThrough = Callable[[], Awaitable[Through]]
 """Asked once, when the first bytes are about to be written."""
 
@@ -63,7 +66,9 @@ class FileStore(Protocol):
         """Size in bytes. Raises ObjectMissing."""
         ...
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+    def read(
+        self, key: str, start: int = 0, length: int | None = None, through: ReadThrough | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes from `start`, in chunks. Raises ObjectMissing at the first step. Close it when done."""
         ...
 
