@@ -19,7 +19,7 @@ from live import Live, start_server, stop
 IS_LONG = ROUNDS >= 100
 CROWD = 500
 SIGN_UPS = 10_000 if IS_LONG else 2_000
-QUIET_SECONDS = 2.0
+QUIET_SECONDS = 10.0 if IS_LONG else 2.0
 PATIENCE_SECONDS = 5.0  # an answer later than this is none
 SLOW_SECONDS = 10 if IS_LONG else 3
 OUTBOX_BYTES = (4096 if IS_LONG else 256) * 1024

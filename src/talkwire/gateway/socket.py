@@ -8,6 +8,7 @@ import contextlib
 import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from socket import SO_SNDBUF, SOL_SOCKET
 
 from aiohttp import WSMsgType, web
 
@@ -32,6 +33,10 @@ from talkwire.protocol.status import Close
 CLOSE_WAIT_SECONDS = 2.0
 ANSWER_WAIT_SECONDS = 1.0
 """How long a goodbye waits for the answers to what was taken before it."""
+
+SEND_BUFFER_BYTES = 256 * 1024
+"""What the kernel may hold for one client. Left to itself it takes megabytes, and a client that does not read
+would cost those before its outbox notices anything."""
 
 _SCHEME = re.compile(r"^(?:jwt|bearer)\s*", re.IGNORECASE)  # no token of ours begins so
 _FRAMES = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
@@ -115,6 +120,7 @@ class Gateway:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError
+        _bound_kernel(transport)
         holder: list[Connection] = []
         outbox = Outbox(
             transport,
@@ -164,6 +170,12 @@ class Gateway:
             connection.ended()
             await goodbye.finish(socket)
             self.registry.remove(connection)
+
+
+def _bound_kernel(transport: asyncio.Transport) -> None:
+    under = transport.get_extra_info("socket")
+    if under is not None:  # gone already
+        under.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def _take(connection: Connection, kind: WSMsgType, data: bytes) -> Awaitable[None] | None:
