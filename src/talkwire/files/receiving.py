@@ -78,10 +78,10 @@ class Receiving:
                 except BaseException:
                     self._leftovers.drop_object(file.object_key)
                     raise
-                return await self._enter(signed, file)
             except BaseException:
                 self._leftovers.drop_key_when_made(account_id, kept)
                 raise
+            return await self._enter(signed, file)
 
     async def _keep(self, signed: SignedPath, chunks: AsyncIterator[bytes], key: FileKey) -> HostedFile:
         """The object, durable, and what is to be entered about it."""
@@ -123,8 +123,15 @@ class Receiving:
         return file if self._judge.is_needed else judged(file, as_received(file))
 
     async def _enter(self, signed: SignedPath, file: HostedFile) -> Received:
-        """Win the slot, or find that it was spent: then our object is one too many."""
-        record = await self._trail.seal(*_records(file))
+        """Win the slot, or find that it was spent: then our object is one too many.
+
+        Whoever is cancelled in the commit leaves object and key: a row may hold them. If none does, they are swept.
+        """
+        try:
+            record = await self._trail.seal(*_records(file))
+        except BaseException:
+            self._leftovers.drop(file)
+            raise
 
         async def also(tx: Transaction) -> None:
             await self._trail.write(tx, record)
