@@ -33,7 +33,7 @@ class FileRegister:
         self._database = database
         self._clock = clock
         self._capacity = capacity
-        self._changes = 0
+        self._reads: dict[tuple[AccountId, str], set[object]] = {}  # under way, and nothing changed meanwhile
         self._held: OrderedDict[tuple[AccountId, str], tuple[HostedFile, int]] = OrderedDict()
 
     async def find(
@@ -42,9 +42,13 @@ class FileRegister:
         held = None if fresh else self.find_held((account_id, relative_path))
         if held is not None:
             return held
-        changes, now_ms = self._changes, self._clock.now_ms()
-        file = await store.find_file(self._database, account_id, relative_path)
-        if changes == self._changes:  # otherwise it may have been read before what changed meanwhile
+        now_ms, read = self._clock.now_ms(), object()
+        self._reads.setdefault((account_id, relative_path), set()).add(read)
+        try:
+            file = await store.find_file(self._database, account_id, relative_path)
+        finally:
+            is_latest = self._end_read((account_id, relative_path), read)
+        if is_latest:  # otherwise it may have been read before what changed meanwhile
             if file is None:
                 self._held.pop((account_id, relative_path), None)
             else:
@@ -79,21 +83,21 @@ class FileRegister:
 
     def hold(self, file: HostedFile) -> None:
         """Take note of what was committed about a file."""
-        self._changes += 1
+        self._reads.pop(file.name, None)
         self._hold(file, self._clock.now_ms())
 
     def forget(self, name: tuple[AccountId, str]) -> None:
         """The file is gone, or on its way out."""
-        self._changes += 1
+        self._reads.pop(name, None)
         self._held.pop(name, None)
 
     def show(self, publication: Publication, *, is_public: bool) -> None:
         """Take note that a publication was committed."""
         key = publication.file.name
+        self._reads.pop(key, None)
         held = self._held.get(key)
         if held is None:
             return
-        self._changes += 1
         file, at_ms = held
         shown = PublishedIn(publication.conversation_id, is_public)
         rest = tuple(earlier for earlier in file.published_in if earlier != shown)
@@ -105,6 +109,16 @@ class FileRegister:
     async def list_shown_to(self, file: HostedFile, participant_id: ParticipantId) -> list[PublishedIn]:
         """As `published_in`, complete for one participant."""
         return await store.list_shown_to(self._database, file.account_id, file.relative_path, participant_id)
+
+    def _end_read(self, name: tuple[AccountId, str], read: object) -> bool:
+        """Whether nothing was heard of the file since the read began."""
+        reads = self._reads.get(name)
+        if reads is None or read not in reads:
+            return False
+        reads.remove(read)
+        if not reads:
+            del self._reads[name]
+        return True
 
     def _hold(self, file: HostedFile, now_ms: int) -> None:
         key = file.name
