@@ -20,12 +20,13 @@ class Previews:
 
     async def join(self, account_id: AccountId, rows: Sequence[Row]) -> dict[str, bytes]:
         """The JSON to tell for rows of files, by event id; a row without preview is left out."""
-        paths = {row["event_id"]: path_of(bytes(row["event"])) for row in rows}
+        told = {row["event_id"]: path_of(bytes(row["event"])) for row in rows}
+        paths = {event_id: path for event_id, path in told.items() if path}
         previews = await self._files.list_for(account_id, paths.values())
         return {
             row["event_id"]: with_preview(bytes(row["event"]), previews[paths[row["event_id"]]])
             for row in rows
-            if paths[row["event_id"]] in previews
+            if paths.get(row["event_id"]) in previews
         }
 
     def join_held(self, account_id: AccountId, event: bytes) -> bytes:
@@ -35,8 +36,14 @@ class Previews:
 
 
 def path_of(event: bytes) -> str:
-    """The relative path in a stored `hosted/file` event."""
-    return str(_decode(event)["message"]["relativePath"])
+    """The relative path in a stored `hosted/file` event; empty when its file is gone.
+
+    Another node's erasure is seen in the log at once, and only later in what memory holds.
+    """
+    message = _decode(event)["message"]
+    if not isinstance(message, dict) or message.get("erased") or message.get("expired"):
+        return ""
+    return str(message.get("relativePath", ""))
 
 
 def with_preview(event: bytes, preview: str) -> bytes:
