@@ -32,6 +32,7 @@ LOOK_SECONDS = 5.0
 MOST_IN_HAND = 2_000
 AT_ONCE = 200
 RETRY_SECONDS = 1.0
+MOST_RETRY_SECONDS = 8.0
 TAMPERED = "tampered with"
 
 
@@ -100,8 +101,11 @@ class Judge:
         """Take in hand what nobody has; returns how many that were."""
         now_ms = self._clock.now_ms()
         before_ms = now_ms if before_ms is None else before_ms
+        room = min(AT_ONCE, MOST_IN_HAND - len(self._in_hand))
+        if room < 1:
+            return 0  # another node may have some
         try:
-            found = await store.list_unjudged(self._database, before_ms, AT_ONCE)
+            found = await store.list_unjudged(self._database, before_ms, room)
             left = [file for file in found if file.name not in self._in_hand]
             if not left:
                 return 0
@@ -120,9 +124,10 @@ class Judge:
         if not self._in_hand:
             return
         until_ms = self._clock.now_ms() + CLAIM_MS
+        in_hand = list(self._in_hand)  # not all that it claimed: what it could not take is anybody's
 
         async def unit(tx: Transaction) -> None:
-            await store.renew_claims(tx, self.node, until_ms)
+            await store.renew_claims(tx, self.node, in_hand, until_ms)
 
         try:
             await self._database.write(unit)
@@ -132,31 +137,42 @@ class Judge:
     async def _take(self, file: HostedFile) -> None:
         """A fault of ours ends here and is reported; the file is looked for again when its claim ends."""
         try:
-            async with self._lane:
-                await self._settle(file, await self._judge(file))
+            await self._judge(file)
         except (ObjectMissing, KeyDestroyed):
             self._register.forget(file.name)  # erased meanwhile: no verdict is wanted any more
             self._verdicts.told(file.name)
         finally:
             self._in_hand.discard(file.name)
 
-    async def _judge(self, file: HostedFile) -> Verdict:
-        """The verdict, however long it takes."""
-        try:
-            return await self._renditions.judge(file)
-        except Tampered:
-            return Verdict(FileState.REJECTED, TAMPERED)
-        except Unavailable:
-            self.stalled += 1
+    async def _judge(self, file: HostedFile) -> None:
+        """Until there is a verdict, however long it takes; between two tries the others have their turn.
+
+        It may be this file alone that the scanner does not answer for, or that the disk does not give back.
+        """
+        if await self._try(file):
+            return
+        self.stalled += 1
+        pause = RETRY_SECONDS
         try:
             while True:
-                await asyncio.sleep(RETRY_SECONDS)
-                try:
-                    return await self._renditions.judge(file)
-                except Unavailable:
-                    continue
+                await asyncio.sleep(pause)
+                if await self._try(file):
+                    return
+                pause = min(2 * pause, MOST_RETRY_SECONDS)
         finally:
             self.stalled -= 1
+
+    async def _try(self, file: HostedFile) -> bool:
+        """Judge a file and settle it; False when there can be no verdict now."""
+        async with self._lane:
+            try:
+                verdict = await self._renditions.judge(file)
+            except Tampered:
+                verdict = Verdict(FileState.REJECTED, TAMPERED)
+            except Unavailable:
+                return False
+            await self._settle(file, verdict)
+        return True
 
     async def _settle(self, file: HostedFile, verdict: Verdict) -> None:
         """Commit a verdict; then tell who waits."""

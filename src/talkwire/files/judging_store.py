@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.files.model import FileState, HostedFile, Verdict
 from talkwire.files.store import FILE, file_of, put_preview
+from talkwire.kernel.ids import AccountId
 
 
 async def list_unjudged(database: Database, before_ms: int, limit: int) -> list[HostedFile]:
@@ -37,10 +38,14 @@ async def claim(
     ]
 
 
-async def renew_claims(tx: Transaction, node: str, until_ms: int) -> int:
-    """Keep in hand, in every account, what this node has in hand."""
-    return await tx.execute(
-        "UPDATE files SET claimed_until = $2 WHERE state = 'received' AND claimed_by = $1", node, until_ms
+async def renew_claims(
+    tx: Transaction, node: str, names: Sequence[tuple[AccountId, str]], until_ms: int
+) -> None:
+    """Keep these files in hand."""
+    await tx.execute_many(
+        "UPDATE files SET claimed_until = $4 WHERE account_id = $1 AND relative_path = $2"
+        " AND state = 'received' AND claimed_by = $3",
+        [(*name, node, until_ms) for name in names],
     )
 
 

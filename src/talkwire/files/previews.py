@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
+import structlog
+
 from talkwire.backends.database.port import Database
 from talkwire.files import store
 from talkwire.files.model import HostedFile, Preview
@@ -13,7 +15,9 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import AccountId
 from talkwire.sanitation.sniff import ImageType
-from talkwire.vault.errors import KeyDestroyed
+from talkwire.vault.errors import KeyDestroyed, Tampered
+
+log = structlog.get_logger()
 
 CAPACITY_BYTES = 32 * 1024 * 1024
 NONE_FOR_MS = 10_000
@@ -120,6 +124,9 @@ class Previews:
                 data = await self._objects.open_preview(account_id, row.relative_path, row.key_id, row.sealed)
             except KeyDestroyed:
                 continue  # erased this moment
+            except Tampered:  # not a reason to withhold a whole past
+                log.error("a stored preview was altered", account=account_id, key=row.key_id)  # noqa: TRY400
+                continue
             uris[row.relative_path] = preview_uri(Preview(row.image_type, data))
         for path, uri in uris.items():
             self.hold(account_id, path, uri)

@@ -7,6 +7,7 @@ from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Transaction
 from talkwire.files import rules, store
 from talkwire.files.access import Access
+from talkwire.files.errors import UnusableFile
 from talkwire.files.model import FileLimits, FileState, HostedFile, HostedFileMessage, Preview, Publication
 from talkwire.files.paths import told_path
 from talkwire.files.previews import Previews
@@ -15,6 +16,7 @@ from talkwire.files.verdicts import Verdicts
 from talkwire.identity.model import Principal
 from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
+from talkwire.vault.errors import KeyDestroyed
 from talkwire.vault.model import CONSUMER, Holder
 from talkwire.vault.service import Vault
 
@@ -81,8 +83,11 @@ class Publications:
         claimed = rules.read_preview(message.preview, self._limits)
         found = await self._access.find_downloadable(who, message.relative_path)
         file = rules.admit_file(found, rules.uploader_of(who), self._limits)
-        await self._vault.share_file_key(who.account_id, file.key_id, Holder(CONSUMER, consumer_id))
-        preview, sealed_preview = await self._preview_of(file, claimed)
+        try:
+            await self._vault.share_file_key(who.account_id, file.key_id, Holder(CONSUMER, consumer_id))
+            preview, sealed_preview = await self._preview_of(file, claimed)
+        except KeyDestroyed:  # erased this moment
+            raise UnusableFile from None
         return Publication(
             account_id=who.account_id,
             conversation_id=conversation_id,

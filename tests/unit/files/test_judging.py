@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,15 @@ class Guard:
 
     def __init__(self) -> None:
         self.is_down = False
+        self.stumbles_over = b""  # for what holds this it has no answer
         self.seen: list[bytes] = []
 
     async def scan(self, chunks: AsyncIterator[bytes]) -> Verdict:
         if self.is_down:
             raise ScannerDown("down")
         self.seen.append(b"".join([chunk async for chunk in chunks]))
+        if self.stumbles_over and self.stumbles_over in self.seen[-1]:
+            raise ScannerDown("too long")
         return Verdict(clean=False, name="Eicar") if FOUND in self.seen[-1] else CLEAN
 
     async def ping(self) -> None:
@@ -190,3 +194,39 @@ async def test_one_file_in_the_place_of_another_is_never_served(desk: Desk) -> N
     assert await desk.fetched(first) == PICTURE
     with pytest.raises(Tampered):
         await desk.fetched(second)
+
+
+async def test_a_file_that_the_scanner_stumbles_over_holds_up_no_other(guarded: Desk) -> None:
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.stumbles_over = b"too long"
+    guarded.ground = replace(guarded.ground, lanes=1)
+    guarded.rooms = guarded.reopened_rooms()
+    await guarded.uploaded(CONSUMER, PICTURE[:-12] + guard.stumbles_over + PICTURE[-12:])
+    path = await guarded.uploaded(CONSUMER, PICTURE)
+    assert (await judged(guarded, path)).state is FileState.CLEAN
+    assert guarded.rooms.judge.stalled == 1
+
+
+async def test_what_a_busy_node_could_not_take_is_free_for_others_when_its_claim_ends(guarded: Desk) -> None:
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.is_down = True
+    judge, taken = guarded.rooms.judge, list[HostedFile]()
+    take, judge.take = judge.take, taken.append  # type: ignore[method-assign, assignment]
+    await guarded.uploaded(CONSUMER, PICTURE)
+    judge.take = take  # type: ignore[method-assign]
+    await guarded.uploaded(CONSUMER, PICTURE)
+    for _ in range(2):
+        guarded.clock.advance(seconds=15)
+        await judge._renew()
+    other = guarded.reopened_rooms().judge
+    assert await other.look() == 1
+    assert other._in_hand == {taken[0].name}
+
+
+async def test_who_waits_in_vain_leaves_nothing_behind(guarded: Desk) -> None:
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.is_down = True
+    path = await guarded.uploaded(CONSUMER, PICTURE)
+    with pytest.raises(NotJudgedYet):
+        await guarded.fetched(path)
+    assert not guarded.files.storage._verdicts._waiting

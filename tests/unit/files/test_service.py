@@ -23,6 +23,7 @@ from files_desk import (
 )
 from pictures import png
 from talkwire.accounts.properties import AGENT_FILE_SHARING, CONSUMER_FILE_SHARING
+from talkwire.backends.database.port import Transaction
 from talkwire.conversations.model import Role
 from talkwire.files.errors import (
     BodyTooLarge,
@@ -447,3 +448,24 @@ async def test_a_burst_earns_no_more_patience_than_any_other_stretch(desk: Desk)
     async with asyncio.timeout(5):
         with pytest.raises(UploadTooSlow):
             await files.storage.receive(signed, burst())
+
+
+async def test_a_file_whose_key_was_destroyed_this_moment_is_refused_like_an_unknown_one(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    rows = await desk.database.read("SELECT key_id FROM files WHERE relative_path = $1", path)
+    await desk.ground.vault.shred_file_keys(ACCOUNT, [rows[0]["key_id"]])
+    with pytest.raises(UnusableFile):
+        await desk.publish(CONSUMER, path)
+
+
+async def test_a_preview_that_was_altered_is_left_out_and_the_others_are_told(desk: Desk) -> None:
+    altered, sound = [await desk.uploaded(CONSUMER, PICTURE) for _ in range(2)]
+    for path in (altered, sound):
+        await desk.publish(CONSUMER, path, preview=PREVIEW)
+
+    async def unit(tx: Transaction) -> None:
+        sealed = "UPDATE file_previews SET sealed = $2 WHERE relative_path = $1 AND account_id = $3"
+        await tx.execute(sealed, altered, bytes(200), ACCOUNT)
+
+    await desk.database.write(unit)
+    assert await desk.reopened_rooms().previews.list_for(ACCOUNT, [altered, sound]) == {sound: PREVIEW}
