@@ -228,3 +228,12 @@ async def test_no_thread_waits_for_a_slow_sender(disk: LocalDisk) -> None:
     assert not any(upload.done() for upload in uploads)
     finish.set()
     assert len(await asyncio.gather(*uploads)) == 50
+
+
+async def test_an_object_that_goes_while_it_is_listed_is_left_out(disk: LocalDisk, tmp_path: Path) -> None:
+    await disk.put(KEY, pieces(b"data"), 10)
+    (tmp_path / "objects" / "00" / ("0" * 32)).symlink_to(
+        tmp_path / "nowhere"
+    )  # its name is there, itself is not
+    listed = [one async for some in disk.list_objects() for one in some]
+    assert [one.key for one in listed] == [KEY]

@@ -5,6 +5,7 @@ object is whole; so nothing is renamed. What a crash left half-written has no ro
 """
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
@@ -148,11 +149,12 @@ class LocalDisk:
 
     def _list_shard(self, shard: int) -> list[Listed]:
         with os.scandir(self._objects / f"{shard:02x}") as entries:
-            return [
-                Listed(entry.name, entry.stat().st_mtime_ns // 1_000_000)
-                for entry in entries
-                if _KEY.fullmatch(entry.name)
-            ]
+            listed = []
+            for entry in entries:
+                if _KEY.fullmatch(entry.name):
+                    with contextlib.suppress(FileNotFoundError):  # deleted since the folder was read
+                        listed.append(Listed(entry.name, entry.stat().st_mtime_ns // 1_000_000))
+            return listed
 
     def _delete(self, place: Path) -> None:
         place.unlink(missing_ok=True)
