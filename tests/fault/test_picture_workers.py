@@ -304,3 +304,14 @@ async def test_a_clients_preview_is_made_anew_whatever_it_is_called(sanitizer: S
     assert await sanitizer.rebuild_preview(b"<svg/>", 30_000) is None
     assert await sanitizer.rebuild_preview(jpeg()[:400] + b"\xff\xd9", 30_000) is None
     assert await sanitizer.rebuild_preview(jpeg(), 100) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_signal_to_every_process_of_the_service_rejects_no_file(
+    sanitizer: Sanitizer, number: signal.Signals
+) -> None:
+    under_way, pid = asked(sanitizer, slow_picture()), pid_of(sanitizer)
+    await started(sanitizer)
+    os.kill(pid, number)
+    assert (await under_way).width == 4000
+    assert pid_of(sanitizer) == pid

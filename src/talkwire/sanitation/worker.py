@@ -28,6 +28,9 @@ Rebuild = Callable[[wire.Job, bytes], Rebuilt]
 def main(limits_json: str, parent: str, level: str) -> None:
     """Give up what is not needed, say so, and work until the pipe ends."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # systemd sends them to every process of a service: a picture half done would be rejected for good
+        signal.signal(number, signal.SIG_IGN)
     limits = msgspec.json.decode(limits_json, type=Limits)
     try:
         given_up, rebuild = _open(limits, int(parent), full=level == "full")
