@@ -317,6 +317,8 @@ class Connection:
             )
         except TalkwireError as error:
             self._send(await self._refusal(request, body, error))
+        except Exception as error:  # noqa: BLE001 -- recorded and answered: nobody waits for ever
+            self._send(self._dispatch.fault(request.text_id, PUBLISH, error))
         finally:
             self._files_waiting -= 1
 

@@ -76,9 +76,13 @@ class Dispatch:
             code, error_answer = error_body(error, call.dialect)
             return codec.encode_response(request_id, code, codec.ERROR_TYPE, error_answer)
         except Exception as error:  # noqa: BLE001 -- a bug of ours must not take the socket with it
-            incident = self._incidents.record(error, request_type.name)
-            body = {"title": INTERNAL_ERROR.title, "details": f"Incident {incident}", "errorCode": 50000}
-            return codec.encode_response(request_id, INTERNAL_ERROR.code, codec.ERROR_TYPE, body)
+            return self.fault(request_id, request_type, error)
+
+    def fault(self, request_id: str, request_type: RequestType, error: BaseException) -> bytes:
+        """The payload that answers a request that met a bug, which is recorded here."""
+        incident = self._incidents.record(error, request_type.name)
+        body = {"title": INTERNAL_ERROR.title, "details": f"Incident {incident}", "errorCode": 50000}
+        return codec.encode_response(request_id, INTERNAL_ERROR.code, codec.ERROR_TYPE, body)
 
 
 def missing_handlers() -> set[str]:
