@@ -210,7 +210,8 @@ def _disposition(request: web.Request, signed: SignedPath) -> str:
     else:
         kind = "attachment"
     name = filename or signed.relative_path.rpartition("/")[2]
-    return f"{kind}; filename=\"{quote(name, safe=' /')}\"; filename*=UTF-8''{quote(name)}"
+    plain = quote(name, safe=" /", errors="replace")
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, errors='replace')}"
 
 
 def _is_known(request: web.Request, file: HostedFile) -> bool:
