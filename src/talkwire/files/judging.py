@@ -32,7 +32,7 @@ LOOK_SECONDS = 5.0
 MOST_IN_HAND = 2_000
 AT_ONCE = 200
 RETRY_SECONDS = 1.0
-MOST_RETRY_SECONDS = 8.0
+MOST_RETRY_SECONDS = 60.0
 TAMPERED = "tampered with"
 
 
@@ -65,8 +65,9 @@ class Judge:
         self._drop_object = drop_object
         self._lane = asyncio.Semaphore(lanes)
         self._in_hand: set[tuple[AccountId, str]] = set()
+        self._stalled: set[tuple[AccountId, str]] = set()
+        self._settled = 0
         self.node = new_token()[:32]
-        self.stalled = 0  # files whose verdict cannot be given now: the scanner is down, or the disk is full
 
     @property
     def is_needed(self) -> bool:
@@ -77,6 +78,11 @@ class Judge:
     def waiting(self) -> int:
         """How many files are in hand."""
         return len(self._in_hand)
+
+    @property
+    def stalled(self) -> int:
+        """Files whose verdict cannot be given now: the scanner is down, or the disk is full."""
+        return len(self._stalled)
 
     def claim(self) -> Claim:
         """To be entered with a file that this node will `take`."""
@@ -142,36 +148,37 @@ class Judge:
             self._register.forget(file.name)  # erased meanwhile: no verdict is wanted any more
             self._verdicts.told(file.name)
         finally:
+            self._stalled.discard(file.name)
             self._in_hand.discard(file.name)
 
     async def _judge(self, file: HostedFile) -> None:
         """Until there is a verdict, however long it takes; between two tries the others have their turn.
 
-        It may be this file alone that the scanner does not answer for, or that the disk does not give back.
+        While they have theirs it is this file alone that the scanner does not answer for, or that the disk
+        does not give back: then it is tried ever more seldom.
         """
-        if await self._try(file):
-            return
-        self.stalled += 1
-        pause = RETRY_SECONDS
-        try:
-            while True:
+        pause, settled = RETRY_SECONDS, self._settled
+        while not await self._try(file):
+            if self._settled > settled:
                 await asyncio.sleep(pause)
-                if await self._try(file):
-                    return
                 pause = min(2 * pause, MOST_RETRY_SECONDS)
-        finally:
-            self.stalled -= 1
+            settled = self._settled
 
     async def _try(self, file: HostedFile) -> bool:
-        """Judge a file and settle it; False when there can be no verdict now."""
+        """Judge a file and settle it; False, after a pause, when there can be no verdict now."""
         async with self._lane:
             try:
                 verdict = await self._renditions.judge(file)
             except Tampered:
                 verdict = Verdict(FileState.REJECTED, TAMPERED)
             except Unavailable:
+                self._stalled.add(file.name)
+                await asyncio.sleep(
+                    RETRY_SECONDS
+                )  # in its lane: a scanner that is down is not asked more often
                 return False
             await self._settle(file, verdict)
+            self._settled += 1
         return True
 
     async def _settle(self, file: HostedFile, verdict: Verdict) -> None:
