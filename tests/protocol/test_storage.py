@@ -374,3 +374,28 @@ async def test_curl_puts_a_file_and_sees_every_refusal(server: Server, tmp_path:
     ) == (413, "")
     assert await curl("-H", "Expect:", "-T", str(huge), wrong) == (401, "")
     assert await curl("-X", "PUT", "--data-binary", f"@{picture}", server.link(url)) == (201, "")
+
+
+@pytest.mark.parametrize("size", [400_000, 2_900_000], ids=["at once", "in chunks"])
+async def test_who_takes_nothing_of_a_file_is_cut(
+    server: Server, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(storage, "TAKE_SECONDS", 0.2)
+    url = await server.download(PICTURE[:-12] + bytes(size) + PICTURE[-12:])
+    runner, port = await serve(server.desk)
+    assert runner.server is not None
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    link = server.link(url).removeprefix(server.base)
+    asked = f"GET {link} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    await loop.sock_sendall(client, asked * 30)  # more than the kernel holds for it
+    while not runner.server.connections:  # noqa: ASYNC110 -- nor does one that begins
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while runner.server.connections:  # noqa: ASYNC110 -- a connection that ends rings no bell
+            await asyncio.sleep(0.01)
+    client.close()
+    await runner.cleanup()

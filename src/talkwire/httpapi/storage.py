@@ -6,6 +6,7 @@ does not apply, the role's does. Every answer can be read by pages of any origin
 Source: docs/protocol.md 9.4; OpenStack Swift, middleware `tempurl`.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from email.utils import formatdate
@@ -31,6 +32,8 @@ from talkwire.kernel.errors import StorageFull, TalkwireError, TooMany, Unavaila
 from talkwire.vault.errors import Tampered
 
 METHODS = "GET, HEAD, PUT, OPTIONS"
+TAKE_SECONDS = 120.0
+"""Within which a client takes a chunk, of 512 KiB at most: no slower than it may send."""
 
 _ANSWERS: tuple[tuple[type[TalkwireError], int, str], ...] = (
     (TempUrlInvalid, 401, "401 Unauthorized: Temp URL invalid\n"),
@@ -133,7 +136,8 @@ class StorageEndpoint:
         async with aclosing(self._storage.read(file, part.start, part.length)) as chunks:
             first = await anext(chunks, b"")
             if len(first) == part.length:
-                return web.Response(status=response.status, headers=response.headers, body=first)
+                response = web.Response(status=response.status, headers=response.headers, body=first)
+                first = b""
             await self._stream(request, response, first, chunks)
         return response
 
@@ -147,11 +151,12 @@ class StorageEndpoint:
         """Once headers are out, a fault can only be told by breaking off before the promised length."""
         try:
             await response.prepare(request)
-            await response.write(first)
-            async for chunk in chunks:
-                await response.write(chunk)
-            await response.write_eof()
-        except (ConnectionError, TalkwireError, Tampered) as error:
+            if first:
+                await _taken(response.write(first))
+                async for chunk in chunks:
+                    await _taken(response.write(chunk))
+            await _taken(response.write_eof())
+        except (ConnectionError, TimeoutError, TalkwireError, Tampered) as error:
             if isinstance(error, Tampered):
                 self._incidents.record(error, "storage: stored bytes")
             if request.transport is not None:
@@ -175,6 +180,12 @@ def routes(storage: FileStorage, incidents: Incidents) -> list[web.RouteDef]:
             expect_handler=_leave_expect,
         )
     ]
+
+
+async def _taken(writing: Awaitable[None]) -> None:
+    """Raises TimeoutError when the client does not take it: what waits for it is in our memory."""
+    async with asyncio.timeout(TAKE_SECONDS):
+        await writing
 
 
 async def _leave_expect(request: web.Request) -> None:
