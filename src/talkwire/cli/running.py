@@ -109,11 +109,16 @@ def _tls(settings: Settings) -> Tls:
     return Tls.of_local_authority(settings.storage.data_path / "tls", listen.host)
 
 
+READ_BUFFER_BYTES = 64 * 1024
+"""Twice as much of a body may wait in memory before its sender is held up."""
+
+
 async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
     if trusted := parse_networks(ground.settings.listen.proxy_addresses):
         node.app.middlewares.insert(0, proxy_middleware(trusted))
     runner = web.AppRunner(
         node.app,
+        read_bufsize=READ_BUFFER_BYTES,
         access_log_class=recorder(
             node.metrics.http_answered,
             node.metrics.upload_ended,

@@ -57,7 +57,7 @@ class LocalDisk:
         self._folders = _Folders()
 
     @classmethod
-    async def open(cls, folder: Path, threads: int = 16) -> "LocalDisk":
+    async def open(cls, folder: Path, threads: int = 4) -> "LocalDisk":
         """Make the folders where they are missing.
 
         Raises Unavailable when the folder cannot be written.
