@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -315,3 +316,21 @@ async def test_a_signal_to_every_process_of_the_service_rejects_no_file(
     os.kill(pid, number)
     assert (await under_way).width == 4000
     assert pid_of(sanitizer) == pid
+
+
+async def test_a_start_that_failed_once_leaves_no_later_worker_less_confined(
+    sanitizer: Sanitizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels, start = [], asyncio.create_subprocess_exec
+
+    async def failing_once(*args: str, **options: Any) -> asyncio.subprocess.Process:
+        levels.append(args[-1])
+        if len(levels) == 1:
+            raise BlockingIOError("no more processes")
+        return await start(*args, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", failing_once)
+    for _ in range(2):
+        sanitizer._workers[0].condemn()
+        await sanitizer.ready()
+    assert levels == ["full", "limits", "full"]

@@ -71,11 +71,15 @@ class Worker:
         Raises WorkerFailed.
         """
         trouble = await self._come_up()
-        if trouble and self._level == "full":  # perhaps it was forbidden what its libraries need here
+        if (
+            trouble
+        ):  # perhaps it was forbidden what its libraries need here; or it was the moment: only this once
             self._level = "limits"
-            trouble = await self._come_up()
+            try:
+                trouble = await self._come_up()
+            finally:
+                self._level = "full"
         if trouble:
-            self._level = "full"
             raise WorkerFailed(trouble)
 
     async def _come_up(self) -> str:
