@@ -15,8 +15,10 @@ def jobs(retention: Retention, sweeping: Sweeping, leftovers: Leftovers) -> list
         await retention.expire()
 
     async def clear_orphans() -> None:
-        await retention.finish()
-        await retention.clear_orphans()
+        try:
+            await retention.finish()
+        finally:
+            await retention.clear_orphans()
 
     async def sweep() -> None:
         await sweeping.sweep_objects()

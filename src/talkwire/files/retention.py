@@ -7,11 +7,12 @@ from typing import Protocol
 from talkwire.accounts.properties import FILE_RETENTION_MONTHS, Property
 from talkwire.backends.database.port import Database
 from talkwire.files import erasing_store as store
-from talkwire.files.erasing import Erasing
+from talkwire.files.erasing import Erasing, NotErased
 from talkwire.files.marking import Gone
 from talkwire.files.model import FileState
 from talkwire.files.rules import expired_before_ms
 from talkwire.kernel.clock import Clock
+from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import AccountId
 
 AT_ONCE = 200
@@ -70,8 +71,17 @@ class Retention:
         return gone
 
     async def finish(self) -> int:
-        """End erasures that were broken off; returns how many files that were."""
+        """End erasures that were broken off; returns how many files that were.
+
+        Raises what the last one failed of, once all were tried.
+        """
         found = await store.list_unfinished(self._database, AT_ONCE)
+        failed: Exception | None = None
         for account_id, path, reason in found:
-            await self._erasing.erase(account_id, [path], reason)
+            try:
+                await self._erasing.erase(account_id, [path], reason)
+            except (Unavailable, NotErased) as error:
+                failed = error
+        if failed is not None:
+            raise failed
         return len(found)

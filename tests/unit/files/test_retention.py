@@ -11,6 +11,7 @@ from talkwire.accounts.properties import FILE_RETENTION_MONTHS
 from talkwire.files import rules
 from talkwire.files.errors import FileNotFound
 from talkwire.files.model import FileState
+from talkwire.kernel.errors import Unavailable
 from talkwire.vault.model import STAGING, Holder
 
 PICTURE = png(5, 5)
@@ -118,3 +119,19 @@ async def test_an_upload_that_came_to_nothing_leaves_no_key(desk: Desk) -> None:
     assert await desk.ground.vault.list_made(0, desk.clock.now_ms() + 1) == []
     (count,) = await desk.database.read("SELECT COUNT(*) AS n FROM files WHERE state <> $1", FileState.CLEAN)
     assert count["n"] == 0
+
+
+@pytest.mark.parametrize("which", range(3))
+async def test_an_erasure_that_fails_holds_up_no_other(desk: Desk, which: int) -> None:
+    paths = [await desk.uploaded(CONSUMER, PICTURE) for _ in range(3)]
+    stubborn = desk.objects()[which]
+    stubborn.unlink()
+    stubborn.mkdir()  # it cannot be deleted like a file
+    with pytest.raises(Unavailable):
+        await desk.rooms.erasing.erase(ACCOUNT, paths, "erasure")
+    with pytest.raises(Unavailable):
+        await desk.rooms.retention.finish()
+    (left,) = await desk.database.read("SELECT object_key FROM files")
+    assert left["object_key"] == stubborn.name
+    stubborn.rmdir()
+    assert await desk.rooms.retention.finish() == 1
