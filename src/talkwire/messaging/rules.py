@@ -39,6 +39,10 @@ _READER, _CONSUMER, _OPEN = Role.READER.value, Role.CONSUMER.value, State.OPEN
 _ALL = Audience.ALL.value
 
 
+MOST_SEQUENCES = 5_000
+"""Of one receipt. Who read more than that reads on with another."""
+
+
 def admit_event(dialog: Dialog, role: str, event: Event, audience: str, limits: EventLimits) -> None:
     """Refuse what this role may not publish in this dialog.
 
@@ -94,6 +98,8 @@ def _check_size(event: ContentEvent | RichContentEvent, limits: EventLimits) -> 
 def _check_accept(event: AcceptStatusEvent, _dialog: Dialog, _limits: EventLimits) -> None:
     if event.status not in ACCEPT_STATUSES:
         raise BadEvent("Unknown accept status")
+    if isinstance(event.sequence_list, list) and len(event.sequence_list) > MOST_SEQUENCES:
+        raise BadEvent(f"One receipt names at most {MOST_SEQUENCES} sequences")
 
 
 def _check_chat_state(event: ChatStateEvent, dialog: Dialog, _limits: EventLimits) -> None:

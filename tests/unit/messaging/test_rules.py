@@ -56,6 +56,7 @@ BAD: list[Event] = [
     RichContentEvent(content=[]),
     RichContentEvent(content="x"),
     AcceptStatusEvent("read", [0]),
+    AcceptStatusEvent("READ", list(range(5_001))),
     ChatStateEvent(""),
 ]
 
