@@ -7,17 +7,17 @@ consumer's id is a function of both.
 Source: docs/protocol.md 3.5, 3.6.
 """
 
-import binascii
 from typing import Any
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.utils import base64url_decode
 
 from talkwire.connectors.errors import AppTokenInvalid, ConsumerTokenInvalid
 from talkwire.connectors.rules import consumer_id_of
+from talkwire.identity.errors import TokenNotAccepted
 from talkwire.identity.model import Kind, Principal
+from talkwire.identity.tokens import named_key
 from talkwire.kernel.ids import AccountId, ParticipantId
 
 APP_ALGORITHM, CONSUMER_ALGORITHM = "RS256", "HS256"
@@ -57,15 +57,9 @@ def key_id_of(token: str) -> str:
     if len(token) > MAX_TOKEN or not token.isascii():
         raise AppTokenInvalid
     try:
-        header = msgspec.json.decode(base64url_decode(token.partition(".")[0].encode()))
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        return named_key(token)
+    except TokenNotAccepted:
         raise AppTokenInvalid from None
-    if not isinstance(header, dict) or header.get("alg") != APP_ALGORITHM:
-        raise AppTokenInvalid
-    key_id = header.get("kid")
-    if not isinstance(key_id, str):
-        raise AppTokenInvalid
-    return key_id
 
 
 def check_app_token(account_id: AccountId, token: str, public: rsa.RSAPublicKey) -> AppClaims:

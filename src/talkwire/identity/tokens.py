@@ -67,6 +67,11 @@ def key_id_of(token: str) -> str:
     """The key a token names, before anything of it is believed. Raises TokenNotAccepted."""
     if len(token) > MAX_TOKEN:
         raise TokenNotAccepted("The token is too long")
+    return named_key(token)
+
+
+def named_key(token: str) -> str:
+    """The same of a token whose length was looked at. Raises TokenNotAccepted."""
     try:
         header = msgspec.json.decode(base64url_decode(token.partition(".")[0].encode()))
     except (ValueError, binascii.Error, msgspec.MsgspecError):

@@ -3,10 +3,8 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import local
 from typing import IO
 
 from talkwire.backends.database.migrations import bring_forward, list_migrations
@@ -15,11 +13,10 @@ from talkwire.backends.database.queue import CommitHeard, Entry, WriteQueue
 from talkwire.backends.database.sqlite_checkpoint import Checkpointer
 from talkwire.backends.database.sqlite_connection import (
     connect,
-    hits_everyone,
     lock_file,
     refusal_of,
-    rewrite,
 )
+from talkwire.backends.database.sqlite_readers import SqliteReaders
 from talkwire.backends.database.sqlite_scrub import Scrubber
 from talkwire.backends.database.sqlite_writer import SqliteWriter
 from talkwire.kernel.clock import SystemClock
@@ -36,7 +33,6 @@ class SqliteDatabase:
     """`Database` in one file of this process alone. Made with `open`."""
 
     def __init__(self, path: Path, lock: IO[str]) -> None:
-        self._path = path
         self._lock = lock
         self._loop = asyncio.get_running_loop()
         self._queue = WriteQueue(start=self._wake)
@@ -44,9 +40,7 @@ class SqliteDatabase:
         self._scrubber = Scrubber(path, self._turn)
         connect_securely = partial(connect, path, secure_delete=True)
         self._writer = SqliteWriter(connect_securely, self._queue.take, self._hand_back, self._tidy)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-reader")
-        self._reading = local()
-        self._reading_connections: list[sqlite3.Connection] = []
+        self._readers = SqliteReaders(path, READERS, "talkwire-reader")
         self.append: Callable[[Append], None] = self._queue.append
 
     @classmethod
@@ -66,7 +60,7 @@ class SqliteDatabase:
         return await self._queue.write(unit, then)
 
     async def read(self, sql: str, *args: object) -> Sequence[Row]:
-        return await self._loop.run_in_executor(self._readers, self._read, sql, args)
+        return await self._readers.read(sql, args)
 
     async def migrate(self) -> None:
         migrations = list_migrations(WORDS)
@@ -103,9 +97,7 @@ class SqliteDatabase:
         self._writer.wake()
 
     def _let_go(self) -> None:
-        self._readers.shutdown()
-        for connection in self._reading_connections:
-            connection.close()
+        self._readers.close()
         self._checkpointer.stop()
         self._writer.stop()
         self._scrubber.close()
@@ -113,18 +105,6 @@ class SqliteDatabase:
 
     def _hand_back(self, batch: list[Entry], *, idle: bool) -> None:
         self._loop.call_soon_threadsafe(partial(self._queue.settle, batch, idle=idle))
-
-    def _read(self, sql: str, args: tuple[object, ...]) -> Sequence[Row]:
-        try:
-            connection = getattr(self._reading, "connection", None)
-            if connection is None:
-                connection = self._reading.connection = connect(self._path, read_only=True)
-                self._reading_connections.append(connection)
-            return connection.execute(rewrite(sql), args).fetchall()
-        except sqlite3.Error as error:
-            if hits_everyone(error):
-                raise refusal_of(error) from error
-            raise
 
 
 async def _nothing(tx: Transaction) -> None:

@@ -4,10 +4,8 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import local
 from typing import IO
 
 from talkwire.backends.database.migrations import bring_forward, list_migrations
@@ -16,11 +14,10 @@ from talkwire.backends.database.queue import Entry, WriteQueue
 from talkwire.backends.database.sqlite_checkpoint import Checkpointer, answer, empty_log
 from talkwire.backends.database.sqlite_connection import (
     connect,
-    hits_everyone,
     lock_file,
     refusal_of,
-    rewrite,
 )
+from talkwire.backends.database.sqlite_readers import SqliteReaders
 from talkwire.backends.database.sqlite_writer import SqliteWriter
 from talkwire.backends.keystore.sqlite_compacting import compact
 from talkwire.kernel.clock import SystemClock
@@ -42,7 +39,6 @@ class SqliteKeyStore:
     """
 
     def __init__(self, path: Path, lock: IO[str]) -> None:
-        self._path = path
         self._lock = lock
         self._loop = asyncio.get_running_loop()
         self._shredding: list[asyncio.Future[bool]] = []
@@ -50,9 +46,7 @@ class SqliteKeyStore:
         self._checkpointer = Checkpointer(path)
         connect_securely = partial(connect, path, secure_delete=True)
         self._writer = SqliteWriter(connect_securely, self._queue.take, self._hand_back, self._tidy)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="talkwire-keys")
-        self._reading = local()
-        self._reading_connections: list[sqlite3.Connection] = []
+        self._readers = SqliteReaders(path, READERS, "talkwire-keys")
 
     @classmethod
     async def open(cls, folder: Path) -> "SqliteKeyStore":
@@ -83,7 +77,7 @@ class SqliteKeyStore:
         return result
 
     async def read(self, sql: str, *args: object) -> Sequence[Row]:
-        return await self._loop.run_in_executor(self._readers, self._read, sql, args)
+        return await self._readers.read(sql, args)
 
     async def migrate(self) -> None:
         migrations = list_migrations(WORDS, "talkwire.backends.keystore")
@@ -107,9 +101,7 @@ class SqliteKeyStore:
         self._writer.wake()
 
     def _let_go(self) -> None:
-        self._readers.shutdown()
-        for connection in self._reading_connections:
-            connection.close()
+        self._readers.close()
         self._checkpointer.stop()
         self._writer.stop()
         self._lock.close()
@@ -124,18 +116,6 @@ class SqliteKeyStore:
             self._loop.call_soon_threadsafe(answer, waiting, empty_log(writer))
         else:
             self._checkpointer.committed(writer)
-
-    def _read(self, sql: str, args: tuple[object, ...]) -> Sequence[Row]:
-        try:
-            connection = getattr(self._reading, "connection", None)
-            if connection is None:
-                connection = self._reading.connection = connect(self._path, read_only=True)
-                self._reading_connections.append(connection)
-            return connection.execute(rewrite(sql), args).fetchall()
-        except sqlite3.Error as error:
-            if hits_everyone(error):
-                raise refusal_of(error) from error
-            raise
 
 
 async def _nothing(tx: Transaction) -> None:
