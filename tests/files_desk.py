@@ -29,6 +29,7 @@ from talkwire.conversations.model import (
     TtrType,
 )
 from talkwire.conversations.views import DialogLog, View
+from talkwire.files.counter import Ask
 from talkwire.files.model import FileLimits, HostedFileMessage, Publication, TempUrl, UploadClaim
 from talkwire.files.service import Files
 from talkwire.identity.model import Kind, Principal, Privilege
@@ -61,6 +62,11 @@ MANAGER = Principal(
     privileges=frozenset({Privilege.SEE_ALL_CONVERSATIONS}),
 )
 TALK = ConversationId("c0ffee00-0000-4000-8000-000000000001")
+
+
+def ask(url: TempUrl, method: str = "PUT") -> Ask:
+    """What whoever holds this URL asks the storage endpoint."""
+    return Ask(method, url.relative_path, url.signature, str(url.expires))
 
 
 @dataclass
@@ -149,8 +155,7 @@ class Desk:
     async def put(self, url: TempUrl, data: bytes, files: Files | None = None) -> str:
         """Returns the Etag."""
         storage = (files or self.files).storage
-        signed = await storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
-        return (await storage.receive(signed, pieces(data))).etag
+        return (await storage.receive(ask(url), pieces(data))).etag
 
     async def uploaded(self, who: Principal, data: bytes) -> str:
         """The relative path of a file that `who` put."""
@@ -162,9 +167,9 @@ class Desk:
         """What the store serves under a path."""
         storage = self.files.storage
         url = await self.files.urls.sign("GET", ACCOUNT, path)
-        file = await storage.get(await storage.check_url("GET", path, url.signature, str(url.expires)))
-        length = file.served_bytes - start if length is None else length
-        return b"".join([chunk async for chunk in storage.read(file, start, length)])
+        opened = await storage.open(ask(url, "GET"))
+        length = opened.file.served_bytes - start if length is None else length
+        return b"".join([chunk async for chunk in storage.read(opened, start, length)])
 
     async def publish(
         self,

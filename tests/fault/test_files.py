@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from fault.rounds import ROUNDS, SEED
-from files_desk import ACCOUNT, AGENT, CONSUMER, Desk
+from files_desk import ACCOUNT, AGENT, CONSUMER, Desk, ask
 from pictures import png
 from talkwire.files.errors import BodyTooLarge, FileNotFound, UnusableFile
 from talkwire.files.model import FileLimits
@@ -45,9 +45,8 @@ class Random:
             raise ConnectionResetError
 
         storage = self.desk.files.storage
-        signed = await storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
         with suppress(ConnectionResetError):
-            await storage.receive(signed, body())
+            await storage.receive(ask(url), body())
 
     async def refused(self) -> None:
         url = await self.desk.slot(self.who())

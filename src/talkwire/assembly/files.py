@@ -26,6 +26,7 @@ from talkwire.files.renditions import Renditions
 from talkwire.files.retention import Retention
 from talkwire.files.sealed import SealedObjects
 from talkwire.files.service import Files
+from talkwire.files.serving import Serving
 from talkwire.files.slots import SlotBook
 from talkwire.files.storage import FileStorage
 from talkwire.files.sweeping import Sweeping
@@ -63,6 +64,8 @@ class FileGround:
 @dataclass(frozen=True)
 class FileRooms:
     files: Files
+    uploads: Receiving
+    downloads: Serving
     publications: Publications
     previews: Previews
     judge: Judge
@@ -165,10 +168,9 @@ def file_rooms(ground: FileGround) -> FileRooms:
     slots = SlotBook(limits)
     urls = TempUrls(database, clock, limits.slot_seconds, ground.vault)
     quotas = Quotas(database, clock, ground.switches)
-    receiving = Receiving(
-        objects, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits
-    )
-    storage = FileStorage(receiving, objects, register, verdicts, urls, trail, limits)
+    receiving = Receiving(urls, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits)
+    serving = Serving(urls, register, verdicts, ground.vault, trail)
+    storage = FileStorage(objects.store, receiving, serving, limits)
     files = Files(access, slots, quotas, urls, storage, trail, clock, limits)
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
     memory = InMemory(register, previews, verdicts)
@@ -176,5 +178,15 @@ def file_rooms(ground: FileGround) -> FileRooms:
     retention = Retention(database, clock, ground.switches, erasing, limits.orphan_seconds)
     sweeping = Sweeping(database, ground.store, ground.vault, clock)
     return FileRooms(
-        files, publications, previews, judge, leftovers, erasing, retention, sweeping, ground.sanitizer
+        files,
+        receiving,
+        serving,
+        publications,
+        previews,
+        judge,
+        leftovers,
+        erasing,
+        retention,
+        sweeping,
+        ground.sanitizer,
     )

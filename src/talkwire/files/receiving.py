@@ -1,38 +1,46 @@
-"""Receive the bytes of a slot: encrypted before they touch the disk, and kept whole or not at all."""
+"""Decide about the bytes of a slot that come in: admitted, entered once they are on disk, or forgotten."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import NamedTuple
 
 from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Transaction
-from talkwire.backends.filestore.port import ObjectTooLarge, Stored
+from talkwire.files.counter import Admission, Ask, Kept
 from talkwire.files.errors import BodyTooLarge, TempUrlInvalid
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits, FileState, HostedFile, Received
-from talkwire.files.pace import paced
 from talkwire.files.quotas import Quotas
 from talkwire.files.register import FileRegister
 from talkwire.files.rules import as_received, consumer_of, judged
-from talkwire.files.sealed import Place, SealedObjects
+from talkwire.files.sealed import Place
 from talkwire.files.slots import SlotBook, UploadsUnderWay
-from talkwire.files.temp_urls import SignedPath
+from talkwire.files.temp_urls import SignedPath, TempUrls
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import new_growing_id
-from talkwire.sanitation.sniff import Sample
 from talkwire.vault.model import CONSUMER, STAGING, FileKey, Holder
 from talkwire.vault.service import Vault, new_file_key
 
 
+class Upload(NamedTuple):
+    """A body that was admitted. `wrapped` is its key on the way to the key store, or what stands in a spent slot."""
+
+    signed: SignedPath
+    place: Place
+    key_id: str
+    wrapped: asyncio.Future[FileKey] | HostedFile
+    held: ExitStack  # its place among the uploads under way
+
+
 class Receiving:
-    """The bytes' way in."""
+    """The counter's `Uploads`."""
 
     def __init__(  # noqa: PLR0913 -- a file that comes in touches everything that is kept of it
         self,
-        objects: SealedObjects,
+        urls: TempUrls,
         vault: Vault,
         register: FileRegister,
         slots: SlotBook,
@@ -43,7 +51,7 @@ class Receiving:
         clock: Clock,
         limits: FileLimits,
     ) -> None:
-        self._objects = objects
+        self._urls = urls
         self._vault = vault
         self._register = register
         self._slots = slots
@@ -54,73 +62,108 @@ class Receiving:
         self._clock = clock
         self._limits = limits
         self._under_way = UploadsUnderWay(limits)
+        self._uploads: dict[int, Upload] = {}
+        self._tickets = 0
 
-    async def receive(self, signed: SignedPath, chunks: AsyncIterator[bytes]) -> Received:
-        """Keep a body whole and durably; the first complete one spends the slot.
-
-        The same bytes once more are answered as the first time (that answer may have been lost). Raises
-        BodyTooLarge, UploadTooSlow, TooManyUploads, TempUrlInvalid (spent with other bytes),
-        StorageFull, Unavailable; then, and when `chunks` raises, nothing is kept.
-        """
-        if not signed.named.participant_id:
-            raise TempUrlInvalid  # a path of the older generation: nobody is its uploader
-        with self._under_way.one(signed.relative_path):
-            paced_chunks = paced(chunks, self._limits)
-            spent = self._register.find_held((signed.named.account_id, signed.relative_path))
-            if spent is not None:
-                return _repeated(spent, await self._hash(signed, paced_chunks))
-            account_id, key = signed.named.account_id, new_file_key(self._clock.now_ms())
-            kept = asyncio.ensure_future(self._vault.create_file_key(account_id, _holder_of(signed), key))
-            try:
-                file = await self._keep(signed, paced_chunks, key)
-                try:
-                    await kept  # all the while the body came in and was written
-                except BaseException:
-                    self._leftovers.drop_object(file.object_key)
-                    raise
-            except BaseException:
-                self._leftovers.drop_key_when_made(account_id, kept)
-                raise
-            return await self._enter(signed, file)
-
-    async def _keep(self, signed: SignedPath, chunks: AsyncIterator[bytes], key: FileKey) -> HostedFile:
-        """The object, durable, and what is to be entered about it."""
-        object_key = new_growing_id(self._clock.now_ms())
-        place = Place(signed.named.account_id, signed.relative_path, object_key)
-        sample = Sample()
-
-        async def secret() -> bytes:
-            return key.secret
-
+    async def admit(self, ask: Ask) -> Admission:
+        """As `Uploads.admit`. Its key is wrapped while the body comes in."""
+        signed = await self._urls.check(ask.method, ask.path, ask.signature, ask.expires)
         max_bytes = self._limits.max_bytes(signed.named.uploader)
         try:
-            stored = await self._objects.put(place, secret, _sampled(chunks, sample), max_bytes)
-        except ObjectTooLarge:
-            raise BodyTooLarge(max_bytes) from None
-        file = self._described(signed, place, key.key_id, stored, sample)
-        if not file.object_key:
-            self._leftovers.drop_object(place.object_key)
-        return file
+            if ask.length > max_bytes:
+                raise BodyTooLarge(max_bytes)
+            if not signed.named.participant_id:
+                raise TempUrlInvalid  # a path of the older generation: nobody is its uploader
+            held = ExitStack()
+            held.enter_context(self._under_way.one(signed.relative_path))
+        except TalkwireError as refusal:
+            await self._record(signed, refusal)
+            raise
+        return self._admitted(signed, max_bytes, held)
 
-    def _described(
-        self, signed: SignedPath, place: Place, key_id: str, stored: Stored, sample: Sample
-    ) -> HostedFile:
+    async def finish(self, ticket: int, kept: Kept) -> Received:
+        """As `Uploads.finish`."""
+        upload = self._uploads.pop(ticket)
+        try:
+            with upload.held:
+                if isinstance(upload.wrapped, HostedFile):
+                    return _repeated(upload.wrapped, kept.sha256)
+                return await self._enter(upload.signed, await self._described(upload, upload.wrapped, kept))
+        except TalkwireError as refusal:
+            await self._record(upload.signed, refusal)
+            raise
+
+    async def refuse(self, ticket: int, refusal: TalkwireError) -> None:
+        """As `Uploads.refuse`."""
+        upload = self._uploads[ticket]
+        self.drop(ticket)
+        await self._record(upload.signed, refusal)
+
+    def drop(self, ticket: int) -> None:
+        """As `Uploads.drop`."""
+        upload = self._uploads.pop(ticket)
+        upload.held.close()
+        if isinstance(upload.wrapped, asyncio.Future):
+            self._leftovers.drop_key_when_made(upload.signed.named.account_id, upload.wrapped)
+
+    def abandon(self, ticket: int) -> None:
+        """Whoever took the body in is gone, perhaps in the middle: what it wrote goes."""
+        upload = self._uploads.get(ticket)
+        if upload is not None:
+            self.drop(ticket)
+            self._leftovers.drop_object(upload.place.object_key)
+
+    def _admitted(self, signed: SignedPath, max_bytes: int, held: ExitStack) -> Admission:
+        account_id, now_ms = signed.named.account_id, self._clock.now_ms()
+        place = Place(account_id, signed.relative_path, new_growing_id(now_ms))
+        key = new_file_key(now_ms)
+        spent = self._register.find_held((account_id, signed.relative_path))
+        wrapped = spent or asyncio.ensure_future(
+            self._vault.create_file_key(account_id, _holder_of(signed), key)
+        )
+        self._tickets += 1
+        self._uploads[self._tickets] = Upload(signed, place, key.key_id, wrapped, held)
+        return Admission(self._tickets, place, key.secret, max_bytes, is_spent=spent is not None)
+
+    async def _described(self, upload: Upload, wrapped: asyncio.Future[FileKey], kept: Kept) -> HostedFile:
+        """What is to be entered, once its key is durable, too."""
+        try:
+            await wrapped
+        except BaseException:
+            self._leftovers.drop_object(upload.place.object_key)
+            self._leftovers.drop_key_when_made(upload.signed.named.account_id, wrapped)
+            raise
+        signed = upload.signed
         file = HostedFile(
             account_id=signed.named.account_id,
             relative_path=signed.relative_path,
-            object_key=place.object_key,
-            key_id=key_id,
+            object_key=upload.place.object_key,
+            key_id=upload.key_id,
             uploader_id=signed.named.participant_id,
             uploader=signed.named.uploader,
             state=FileState.RECEIVED,
-            size_bytes=stored.size_bytes,
-            sha256=stored.sha256,
+            size_bytes=kept.size_bytes,
+            sha256=kept.sha256,
             served_bytes=0,
             served_sha256="",
-            image_type=sample.sniff(),
+            image_type=kept.image_type,
             received_at_ms=self._clock.now_ms(),
         )
-        return file if self._judge.is_needed else judged(file, as_received(file))
+        if self._judge.is_needed:
+            return file
+        found = judged(file, as_received(file))
+        if not found.object_key:
+            self._leftovers.drop_object(file.object_key)
+        return found
+
+    async def _record(self, signed: SignedPath, refusal: TalkwireError) -> None:
+        """Put on record that nothing was taken under a genuine URL."""
+        named = signed.named
+        consumer_id = consumer_of(named.uploader, named.participant_id)
+        entry = Entry(
+            named.account_id, Act.REFUSED, signed.relative_path, consumer_id, detail={"method": "PUT"}
+        )
+        await self._trail.refuse(entry, refusal)
 
     async def _enter(self, signed: SignedPath, file: HostedFile) -> Received:
         """Win the slot, or find that it was spent: then our object is one too many.
@@ -156,17 +199,6 @@ class Receiving:
         if found is None or found.key_id != file.key_id:
             self._leftovers.drop(file)
 
-    async def _hash(self, signed: SignedPath, chunks: AsyncIterator[bytes]) -> str:
-        """The hash of bytes that are not kept. Raises BodyTooLarge."""
-        digest, size = hashlib.sha256(), 0
-        max_bytes = self._limits.max_bytes(signed.named.uploader)
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > max_bytes:
-                raise BodyTooLarge(max_bytes)
-            digest.update(chunk)
-        return digest.hexdigest()
-
 
 def _holder_of(signed: SignedPath) -> Holder:
     consumer_id = consumer_of(signed.named.uploader, signed.named.participant_id)
@@ -198,9 +230,3 @@ def _records(file: HostedFile) -> list[Entry]:
         "bytes": file.served_bytes,
     }
     return [received, Entry(file.account_id, Act.JUDGED, file.relative_path, consumer_id, detail=verdict)]
-
-
-async def _sampled(chunks: AsyncIterator[bytes], sample: Sample) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        sample.add(chunk)
-        yield chunk

@@ -4,7 +4,7 @@ What is sealed opens only as what it was sealed for: this account, this path, th
 in the place of what is served, nor one file in that of another.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -40,47 +40,27 @@ class Place(NamedTuple):
         return "\n".join(self).encode()
 
 
-class SealedObjects:
-    """The file store, as the rest of this room sees it: nothing goes in or comes out but through a key."""
+class SealedStore:
+    """The file store, as whoever moves bytes sees it: nothing goes in or comes out but through a key."""
 
-    def __init__(self, store: FileStore, vault: Vault) -> None:
+    def __init__(self, store: FileStore) -> None:
         self._store = store
-        self._vault = vault
 
-    async def put(
-        self,
-        place: Place,
-        secret: Callable[[], Awaitable[bytes]],
-        chunks: AsyncIterator[bytes],
-        max_bytes: int,
-    ) -> Stored:
-        """As the store's `put`; `secret` is awaited when the first bytes are about to be written."""
+    async def put(self, place: Place, secret: bytes, chunks: AsyncIterator[bytes], max_bytes: int) -> Stored:
+        """As the store's `put`."""
 
         async def sealer() -> Sealer:
-            return Sealer(await secret(), place.aad)
+            return Sealer(secret, place.aad)
 
         return await self._store.put(place.object_key, chunks, max_bytes, sealer)
 
-    async def put_whole(self, place: Place, key_id: str, data: bytes) -> Stored:
-        """Seal what is in memory, under the key of its file. Raises KeyDestroyed."""
-
-        async def secret() -> bytes:
-            return await self._vault.file_key(place.account_id, key_id)
-
-        async def chunks() -> AsyncIterator[bytes]:
-            yield data
-
-        return await self.put(place, secret, chunks(), len(data))
-
     async def read(
-        self, file: HostedFile, start: int, length: int, plain_bytes: int
+        self, place: Place, secret: bytes, start: int, length: int, plain_bytes: int
     ) -> AsyncGenerator[bytes, None]:
         """Bytes of a file of `plain_bytes`, each verified. Close it when done.
 
-        Raises ObjectMissing and KeyDestroyed at the first step, Tampered at any.
+        Raises ObjectMissing at the first step, Tampered at any.
         """
-        place = Place(file.account_id, file.relative_path, file.object_key)
-        secret = await self._vault.file_key(file.account_id, file.key_id)
         span = segments_for(start, length, plain_bytes)
         header, at = b"", 0
         if span.first_segment > 0:  # otherwise the header comes in the same run
@@ -106,12 +86,46 @@ class SealedObjects:
             raise Tampered("A sealed file is empty.")
         reading.finish()
 
+    async def delete(self, object_key: str) -> None:
+        await self._store.delete(object_key)
+
+    async def _header(self, object_key: str) -> bytes:
+        async with aclosing(self._store.read(object_key, 0, HEADER_BYTES)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+
+class SealedObjects:
+    """The same for the rest of this room, which leaves the keys to the vault."""
+
+    def __init__(self, store: FileStore, vault: Vault) -> None:
+        self.store = SealedStore(store)
+        self._vault = vault
+
+    async def put_whole(self, place: Place, key_id: str, data: bytes) -> Stored:
+        """Seal what is in memory, under the key of its file. Raises KeyDestroyed."""
+        secret = await self._vault.file_key(place.account_id, key_id)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data
+
+        return await self.store.put(place, secret, chunks(), len(data))
+
+    async def read(
+        self, file: HostedFile, start: int, length: int, plain_bytes: int
+    ) -> AsyncGenerator[bytes, None]:
+        """As `SealedStore.read`. Raises KeyDestroyed at the first step, too."""
+        secret = await self._vault.file_key(file.account_id, file.key_id)
+        place = Place(file.account_id, file.relative_path, file.object_key)
+        async with aclosing(self.store.read(place, secret, start, length, plain_bytes)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     async def read_whole(self, file: HostedFile, plain_bytes: int) -> bytes:
         async with aclosing(self.read(file, 0, plain_bytes, plain_bytes)) as chunks:
             return b"".join([chunk async for chunk in chunks])
 
     async def delete(self, object_key: str) -> None:
-        await self._store.delete(object_key)
+        await self.store.delete(object_key)
 
     async def seal_preview(self, file: HostedFile, data: bytes) -> bytes:
         """Raises KeyDestroyed."""
@@ -124,7 +138,3 @@ class SealedObjects:
         """Raises KeyDestroyed, Tampered."""
         secret = await self._vault.file_key(account_id, key_id)
         return open_whole(secret, Place(account_id, relative_path, PREVIEW).aad, sealed)
-
-    async def _header(self, object_key: str) -> bytes:
-        async with aclosing(self._store.read(object_key, 0, HEADER_BYTES)) as chunks:
-            return b"".join([chunk async for chunk in chunks])

@@ -1,114 +1,105 @@
-"""What the storage endpoint does: receive the bytes of a slot, hand out the bytes of a file.
+"""What the storage endpoint does: take in the bytes of a slot, hand out the bytes of a file.
 
-Who may use a path was decided when its URL was signed; here the signature is all that counts.
+It moves bytes and decides nothing: it asks at the counter, whether that is in this process or in another.
 """
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from talkwire.audit.model import Act, Entry
-from talkwire.audit.service import Trail
-from talkwire.backends.filestore.port import ObjectMissing
-from talkwire.files.errors import FileNotFound
-from talkwire.files.model import FileLimits, FileState, HostedFile, Received
-from talkwire.files.receiving import Receiving
-from talkwire.files.register import FileRegister
-from talkwire.files.rules import consumer_of
-from talkwire.files.sealed import SealedObjects
-from talkwire.files.temp_urls import SignedPath, TempUrls
-from talkwire.files.verdicts import Verdicts
+from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge
+from talkwire.files.counter import Admission, Ask, Downloads, Kept, Opened, Uploads
+from talkwire.files.errors import BodyTooLarge, FileNotFound
+from talkwire.files.model import FileLimits, Received
+from talkwire.files.pace import paced
+from talkwire.files.sealed import Place, SealedStore
 from talkwire.kernel.errors import TalkwireError
-from talkwire.vault.errors import KeyDestroyed, Tampered
+from talkwire.sanitation.sniff import Sample
+from talkwire.vault.errors import Tampered
 
 
 class FileStorage:
     """The bytes' way in and out."""
 
     def __init__(
-        self,
-        receiving: Receiving,
-        objects: SealedObjects,
-        register: FileRegister,
-        verdicts: Verdicts,
-        urls: TempUrls,
-        trail: Trail,
-        limits: FileLimits,
+        self, store: SealedStore, uploads: Uploads, downloads: Downloads, limits: FileLimits
     ) -> None:
-        self._receiving = receiving
-        self._objects = objects
-        self._register = register
-        self._verdicts = verdicts
-        self._urls = urls
-        self._trail = trail
+        self._store = store
+        self._uploads = uploads
+        self._downloads = downloads
         self._limits = limits
 
-    async def check_url(self, method: str, path: str, signature: str, expires: str) -> SignedPath:
-        """To be asked before a byte of a body is read. Raises TempUrlInvalid."""
-        return await self._urls.check(method, path, signature, expires)
+    async def receive(self, ask: Ask, chunks: AsyncIterator[bytes]) -> Received:
+        """Keep a body whole and durably; the first complete one spends the slot.
 
-    def max_bytes(self, signed: SignedPath) -> int:
-        """The limit of whom the slot was made for."""
-        return self._limits.max_bytes(signed.named.uploader)
-
-    async def receive(self, signed: SignedPath, chunks: AsyncIterator[bytes]) -> Received:
-        """As `Receiving.receive`."""
+        `chunks` is not touched before the URL was found genuine. The same bytes once more are answered as the
+        first time. Raises TempUrlInvalid (spent with other bytes, too), BodyTooLarge, UploadTooSlow,
+        TooManyUploads, StorageFull, Unavailable; then, and when `chunks` raises, nothing is kept.
+        """
+        admission = await self._uploads.admit(ask)
         try:
-            return await self._receiving.receive(signed, chunks)
+            kept = await self._take(admission, paced(chunks, self._limits))
         except TalkwireError as refusal:
-            await self.refused(signed, "PUT", refusal)
+            await self._uploads.refuse(admission.ticket, refusal)
             raise
+        except BaseException:
+            self._uploads.drop(admission.ticket)
+            raise
+        return await self._uploads.finish(admission.ticket, kept)
 
-    async def refused(self, signed: SignedPath, method: str, refusal: TalkwireError) -> None:
-        """Put on record that nothing was taken or given under a genuine URL."""
-        named = signed.named
-        consumer_id = consumer_of(named.uploader, named.participant_id)
-        entry = Entry(
-            named.account_id, Act.REFUSED, signed.relative_path, consumer_id, detail={"method": method}
-        )
-        await self._trail.refuse(entry, refusal)
+    async def open(self, ask: Ask) -> Opened:
+        """The file behind a genuine URL, once it is judged. Raises TempUrlInvalid, FileNotFound, NotJudgedYet."""
+        return await self._downloads.open(ask)
 
-    async def get(self, signed: SignedPath) -> HostedFile:
-        """The file behind a genuine URL, once it is judged. Raises FileNotFound, NotJudgedYet."""
-        name = (signed.named.account_id, signed.relative_path)
-        deadline = self._verdicts.deadline()
-        file = await self._register.find(*name)
-        if file is not None and file.state is FileState.RECEIVED:
-            await self._verdicts.wait(name, deadline)
-            file = await self._register.find(*name)
-        if file is None or not file.state.may_be_served:
-            refusal = FileNotFound()
-            await self.refused(signed, "GET", refusal)
-            raise refusal
-        return file
-
-    async def read(self, file: HostedFile, start: int, length: int) -> AsyncGenerator[bytes, None]:
+    async def read(self, opened: Opened, start: int, length: int) -> AsyncGenerator[bytes, None]:
         """Bytes of a file, in chunks, each verified. Close it when done.
 
         That they were served is on record before the first is given. Raises FileNotFound at the first step,
         Tampered at any: then what was given so far was right, and nothing more is given.
         """
-        is_recorded = False
+        file, is_recorded = opened.file, False
+        place = Place(file.account_id, file.relative_path, file.object_key)
+        reading = self._store.read(place, opened.secret, start, length, file.served_bytes)
         try:
-            async with aclosing(self._objects.read(file, start, length, file.served_bytes)) as chunks:
+            async with aclosing(reading) as chunks:
                 async for chunk in chunks:
                     if not is_recorded:
-                        await self._trail.record(_served(file, start, length))
+                        await self._downloads.note_served(file, start, length)
                         is_recorded = True
                     yield chunk
-        except (ObjectMissing, KeyDestroyed):
-            self._register.forget(file.name)
+        except ObjectMissing:
+            self._downloads.note_missing(*file.name)
             raise FileNotFound from None
         except Tampered:
-            await self._trail.record(_refused(file, "stored bytes were tampered with"))
+            await self._downloads.note_tampered(file)
             raise
 
+    async def _take(self, admission: Admission, chunks: AsyncIterator[bytes]) -> Kept:
+        """Raises BodyTooLarge, and what `chunks` raises."""
+        if admission.is_spent:
+            return await _measured(chunks, admission.max_bytes)
+        sample = Sample()
+        try:
+            stored = await self._store.put(
+                admission.place, admission.secret, _sampled(chunks, sample), admission.max_bytes
+            )
+        except ObjectTooLarge:
+            raise BodyTooLarge(admission.max_bytes) from None
+        return Kept(stored.size_bytes, stored.sha256, sample.sniff())
 
-def _served(file: HostedFile, start: int, length: int) -> Entry:
-    detail = {"start": start, "bytes": length}
-    consumer_id = consumer_of(file.uploader, file.uploader_id)
-    return Entry(file.account_id, Act.SERVED, file.relative_path, consumer_id, detail=detail)
+
+async def _measured(chunks: AsyncIterator[bytes], max_bytes: int) -> Kept:
+    """Size and hash of bytes that are not kept. Raises BodyTooLarge."""
+    digest, size = hashlib.sha256(), 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > max_bytes:
+            raise BodyTooLarge(max_bytes)
+        digest.update(chunk)
+    return Kept(size, digest.hexdigest(), None)
 
 
-def _refused(file: HostedFile, reason: str) -> Entry:
-    consumer_id = consumer_of(file.uploader, file.uploader_id)
-    return Entry(file.account_id, Act.REFUSED, file.relative_path, consumer_id, detail={"reason": reason})
+async def _sampled(chunks: AsyncIterator[bytes], sample: Sample) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        sample.add(chunk)
+        yield chunk

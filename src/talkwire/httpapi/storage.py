@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from talkwire.files.counter import Ask, Opened
 from talkwire.files.errors import (
     BodyTooLarge,
     FileNotFound,
@@ -24,7 +25,6 @@ from talkwire.files.errors import (
 )
 from talkwire.files.model import HostedFile
 from talkwire.files.storage import FileStorage
-from talkwire.files.temp_urls import SignedPath
 from talkwire.handlers.dispatch import Incidents
 from talkwire.httpapi.cors import allow_any_origin, preflight
 from talkwire.httpapi.ranges import Range, RangeUnsatisfiable, parse_range
@@ -84,14 +84,8 @@ class StorageEndpoint:
             return _plain(500, f"500 Internal Server Error: incident {incident}\n", close=True)
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        signed = await self._check(request)
-        if (request.content_length or 0) > self._storage.max_bytes(signed):
-            refusal = BodyTooLarge(self._storage.max_bytes(signed))
-            await self._storage.refused(signed, "PUT", refusal)
-            raise refusal
-        await _invite_body(request)
         try:
-            received = await self._storage.receive(signed, request.content.iter_any())
+            received = await self._storage.receive(_ask(request), _body(request))
         except (web.RequestPayloadError, ConnectionError):
             # Broken off or malformed: most often there is nobody left to read this.
             return _plain(400, "400 Bad Request: incomplete body\n", close=True)
@@ -102,9 +96,9 @@ class StorageEndpoint:
         return response
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
-        signed = await self._check(request)
-        file = await self._storage.get(signed)
-        headers = _headers(request, signed, file)
+        opened = await self._storage.open(_ask(request))
+        file = opened.file
+        headers = _headers(request, opened)
         if _is_known(request, file):
             return web.Response(status=304, headers=headers)
         try:
@@ -119,21 +113,21 @@ class StorageEndpoint:
         status = 200 if part is None else 206
         return await self._send(
             request,
-            file,
+            opened,
             part or Range(0, file.served_bytes),
             web.StreamResponse(status=status, headers=headers),
         )
 
     async def _send(
-        self, request: web.Request, file: HostedFile, part: Range, response: web.StreamResponse
+        self, request: web.Request, opened: Opened, part: Range, response: web.StreamResponse
     ) -> web.StreamResponse:
         """Headers only when the first chunk is in hand: until then a missing object can still be a 404."""
         response.content_length = part.length
-        response.headers["Content-Type"] = file.content_type
+        response.headers["Content-Type"] = opened.file.content_type
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        async with aclosing(self._storage.read(file, part.start, part.length)) as chunks:
+        async with aclosing(self._storage.read(opened, part.start, part.length)) as chunks:
             first = await anext(chunks, b"")
             if len(first) == part.length:
                 response = web.Response(status=response.status, headers=response.headers, body=first)
@@ -162,13 +156,6 @@ class StorageEndpoint:
             if request.transport is not None:
                 request.transport.abort()
 
-    async def _check(self, request: web.Request) -> SignedPath:
-        query = request.query
-        path = "/" + request.rel_url.path.lstrip("/")  # COMPAT: `//v1/…`. Source: docs/protocol.md 9.4
-        return await self._storage.check_url(
-            request.method, path, query.get("temp_url_sig", ""), query.get("temp_url_expires", "")
-        )
-
 
 def routes(storage: FileStorage, incidents: Incidents) -> list[web.RouteDef]:
     """Everything under the container, with any number of leading slashes."""
@@ -192,26 +179,45 @@ async def _leave_expect(request: web.Request) -> None:
     """Say nothing yet: a body is invited only after its URL was checked."""
 
 
+def _ask(request: web.Request) -> Ask:
+    query = request.query
+    return Ask(
+        request.method,
+        "/" + request.rel_url.path.lstrip("/"),  # COMPAT: `//v1/…`. Source: docs/protocol.md 9.4
+        query.get("temp_url_sig", ""),
+        query.get("temp_url_expires", ""),
+        request.content_length or 0,
+    )
+
+
+async def _body(request: web.Request) -> AsyncGenerator[bytes, None]:
+    """Invited only when the first of it is asked for: until then its URL may still be refused."""
+    await _invite_body(request)
+    async for chunk in request.content.iter_any():
+        yield chunk
+
+
 async def _invite_body(request: web.Request) -> None:
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
 
 
-def _headers(request: web.Request, signed: SignedPath, file: HostedFile) -> dict[str, str]:
+def _headers(request: web.Request, opened: Opened) -> dict[str, str]:
+    file = opened.file
     headers = {
         **_SAFE,
         "Accept-Ranges": "bytes",
         "Etag": file.etag,
         "Last-Modified": formatdate(file.received_at_ms // 1000, usegmt=True),
-        "Content-Disposition": _disposition(request, signed),
-        "Expires": formatdate(signed.expires, usegmt=True),
+        "Content-Disposition": _disposition(request, file),
+        "Expires": formatdate(opened.expires, usegmt=True),
     }
     allow_any_origin(headers)
     return headers
 
 
-def _disposition(request: web.Request, signed: SignedPath) -> str:
+def _disposition(request: web.Request, file: HostedFile) -> str:
     """Source: RFC 6266; parameters `filename` and `inline` as in Swift."""
     filename = request.query.get("filename", "")
     if "inline" in request.query:
@@ -220,7 +226,7 @@ def _disposition(request: web.Request, signed: SignedPath) -> str:
             return kind
     else:
         kind = "attachment"
-    name = filename or signed.relative_path.rpartition("/")[2]
+    name = filename or file.relative_path.rpartition("/")[2]
     plain = quote(name, safe=" /", errors="replace")
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, errors='replace')}"
 

@@ -67,7 +67,7 @@ async def guarded(tmp_path: Path, sqlite_database: SqliteDatabase) -> AsyncItera
 async def judged(desk: Desk, path: str) -> HostedFile:
     publications = desk.rooms.publications
     await publications.wait_for_verdict(ACCOUNT, path, asyncio.get_running_loop().time() + 10)
-    file = await desk.rooms.files.storage._register.find(ACCOUNT, path)
+    file = await desk.rooms.downloads._register.find(ACCOUNT, path)
     assert file is not None
     return file
 
@@ -229,4 +229,4 @@ async def test_who_waits_in_vain_leaves_nothing_behind(guarded: Desk) -> None:
     path = await guarded.uploaded(CONSUMER, PICTURE)
     with pytest.raises(NotJudgedYet):
         await guarded.fetched(path)
-    assert not guarded.files.storage._verdicts._waiting
+    assert not guarded.rooms.downloads._verdicts._waiting

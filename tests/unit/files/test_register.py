@@ -9,7 +9,7 @@ PICTURE = png(4, 4)
 
 
 async def test_a_read_counts_although_another_file_changed_meanwhile(desk: Desk) -> None:
-    register = desk.files.storage._register
+    register = desk.rooms.downloads._register
     path, other = [await desk.uploaded(CONSUMER, PICTURE) for _ in range(2)]
     register.forget((ACCOUNT, path))
     reading = asyncio.create_task(register.find(ACCOUNT, path))
@@ -20,7 +20,7 @@ async def test_a_read_counts_although_another_file_changed_meanwhile(desk: Desk)
 
 
 async def test_a_read_does_not_count_when_its_file_changed_meanwhile(desk: Desk) -> None:
-    register = desk.files.storage._register
+    register = desk.rooms.downloads._register
     path = await desk.uploaded(CONSUMER, PICTURE)
     register.forget((ACCOUNT, path))
     reading = asyncio.create_task(register.find(ACCOUNT, path))

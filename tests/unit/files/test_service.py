@@ -17,6 +17,7 @@ from files_desk import (
     STRANGER,
     TALK,
     Desk,
+    ask,
     conversation,
     files_in,
     pieces,
@@ -135,9 +136,8 @@ async def test_an_upload_that_broke_off_leaves_its_slot_open(desk: Desk) -> None
         yield PICTURE[:10]
         raise ConnectionResetError
 
-    signed = await desk.files.storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
     with pytest.raises(ConnectionResetError):
-        await desk.files.storage.receive(signed, broken())
+        await desk.files.storage.receive(ask(url), broken())
     await desk.put(url, PICTURE)
 
 
@@ -151,7 +151,7 @@ async def test_real_bytes_over_the_roles_limit_are_refused(desk: Desk, who: Prin
 
 async def test_a_url_is_refused_when_it_expired_or_was_altered(desk: Desk) -> None:
     url = await desk.slot(CONSUMER)
-    check = desk.files.storage.check_url
+    check = desk.files.urls.check
     for method, path, signature, expires in (
         ("GET", url.relative_path, url.signature, str(url.expires)),
         ("PUT", url.relative_path.replace(".PNG", ".JPG"), url.signature, str(url.expires)),
@@ -178,17 +178,16 @@ async def test_keys_rotate_without_killing_urls_in_flight(desk: Desk) -> None:
     desk.clock.advance(seconds=ROTATION_DELAY_MS / 1000)
     after = await desk.slot(CONSUMER)
     for url in (before, during, after):
-        await elsewhere.storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
+        await elsewhere.urls.check("PUT", url.relative_path, url.signature, str(url.expires))
     await desk.files.urls.rotate(ACCOUNT)
     desk.clock.advance(seconds=20)
     with pytest.raises(TempUrlInvalid):
-        await desk.files.storage.check_url("PUT", before.relative_path, before.signature, str(before.expires))
+        await desk.files.urls.check("PUT", before.relative_path, before.signature, str(before.expires))
 
 
 async def fetched(desk: Desk, url: TempUrl) -> bytes:
-    signed = await desk.files.storage.check_url("GET", url.relative_path, url.signature, str(url.expires))
-    file = await desk.files.storage.get(signed)
-    return b"".join([chunk async for chunk in desk.files.storage.read(file, 0, file.size_bytes)])
+    opened = await desk.files.storage.open(ask(url, "GET"))
+    return b"".join([chunk async for chunk in desk.files.storage.read(opened, 0, opened.file.size_bytes)])
 
 
 async def may_download(desk: Desk, who: Principal, path: str) -> bool:
@@ -413,10 +412,9 @@ async def test_a_slow_sender_is_cut_and_a_steady_one_is_not(desk: Desk) -> None:
             await asyncio.sleep(0.01)
             yield bytes(size)
 
-    signed = await files.storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
     with pytest.raises(UploadTooSlow):
-        await files.storage.receive(signed, drip(1, 1000))
-    assert await files.storage.receive(signed, drip(100, 40))
+        await files.storage.receive(ask(url), drip(1, 1000))
+    assert await files.storage.receive(ask(url), drip(100, 40))
 
 
 async def test_an_upload_that_takes_too_long_in_all_is_cut(desk: Desk) -> None:
@@ -428,9 +426,8 @@ async def test_an_upload_that_takes_too_long_in_all_is_cut(desk: Desk) -> None:
             await asyncio.sleep(0.01)
             yield bytes(100)
 
-    signed = await files.storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
     with pytest.raises(UploadTooSlow):
-        await files.storage.receive(signed, steady())
+        await files.storage.receive(ask(url), steady())
     await desk.put(url, PICTURE)
 
 
@@ -444,10 +441,9 @@ async def test_a_burst_earns_no_more_patience_than_any_other_stretch(desk: Desk)
             yield piece
         await never.wait()
 
-    signed = await files.storage.check_url("PUT", url.relative_path, url.signature, str(url.expires))
     async with asyncio.timeout(5):
         with pytest.raises(UploadTooSlow):
-            await files.storage.receive(signed, burst())
+            await files.storage.receive(ask(url), burst())
 
 
 async def test_a_file_whose_key_was_destroyed_this_moment_is_refused_like_an_unknown_one(desk: Desk) -> None:

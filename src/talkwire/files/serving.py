@@ -1,0 +1,73 @@
+"""Decide about the bytes of a file that go out, and put on record that they did."""
+
+from talkwire.audit.model import Act, Entry, Scalar
+from talkwire.audit.service import Trail
+from talkwire.files.counter import Ask, Opened
+from talkwire.files.errors import FileNotFound
+from talkwire.files.model import FileState, HostedFile
+from talkwire.files.register import FileRegister
+from talkwire.files.rules import consumer_of
+from talkwire.files.temp_urls import SignedPath, TempUrls
+from talkwire.files.verdicts import Verdicts
+from talkwire.kernel.ids import AccountId
+from talkwire.vault.errors import KeyDestroyed
+from talkwire.vault.service import Vault
+
+
+class Serving:
+    """The counter's `Downloads`. Who may see a file was decided when its URL was signed: that is all that counts."""
+
+    def __init__(
+        self, urls: TempUrls, register: FileRegister, verdicts: Verdicts, vault: Vault, trail: Trail
+    ) -> None:
+        self._urls = urls
+        self._register = register
+        self._verdicts = verdicts
+        self._vault = vault
+        self._trail = trail
+
+    async def open(self, ask: Ask) -> Opened:
+        """As `Downloads.open`."""
+        signed = await self._urls.check(ask.method, ask.path, ask.signature, ask.expires)
+        name = (signed.named.account_id, signed.relative_path)
+        deadline = self._verdicts.deadline()
+        file = await self._register.find(*name)
+        if file is not None and file.state is FileState.RECEIVED:
+            await self._verdicts.wait(name, deadline)
+            file = await self._register.find(*name)
+        if file is None or not file.state.may_be_served:
+            raise await self._not_found(signed)
+        if ask.method == "HEAD":
+            return Opened(file, signed.expires, b"")
+        try:
+            secret = await self._vault.file_key(file.account_id, file.key_id)
+        except KeyDestroyed:
+            self._register.forget(file.name)
+            raise await self._not_found(signed) from None
+        return Opened(file, signed.expires, secret)
+
+    async def note_served(self, file: HostedFile, start: int, length: int) -> None:
+        """As `Downloads.note_served`."""
+        await self._trail.record(_entry(file, Act.SERVED, start=start, bytes=length))
+
+    async def note_tampered(self, file: HostedFile) -> None:
+        """As `Downloads.note_tampered`."""
+        await self._trail.record(_entry(file, Act.REFUSED, reason="stored bytes were tampered with"))
+
+    def note_missing(self, account_id: AccountId, relative_path: str) -> None:
+        """As `Downloads.note_missing`."""
+        self._register.forget((account_id, relative_path))
+
+    async def _not_found(self, signed: SignedPath) -> FileNotFound:
+        """The refusal, once it is on record."""
+        named, refusal = signed.named, FileNotFound()
+        consumer_id = consumer_of(named.uploader, named.participant_id)
+        detail: dict[str, Scalar] = {"method": "GET"}
+        entry = Entry(named.account_id, Act.REFUSED, signed.relative_path, consumer_id, detail=detail)
+        await self._trail.refuse(entry, refusal)
+        return refusal
+
+
+def _entry(file: HostedFile, act: Act, **detail: Scalar) -> Entry:
+    consumer_id = consumer_of(file.uploader, file.uploader_id)
+    return Entry(file.account_id, act, file.relative_path, consumer_id, detail=detail)
