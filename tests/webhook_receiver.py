@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from talkwire.assembly.node import Node
@@ -141,6 +142,12 @@ async def receiving(behave: Behave = lambda _got: 200) -> AsyncIterator[Receiver
         yield receiver
     finally:
         await receiver.stop()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
 
 
 @dataclass

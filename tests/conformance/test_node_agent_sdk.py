@@ -5,15 +5,13 @@ Source: the package's README and its examples.
 
 import asyncio
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conformance.sdk_agent import SdkAgent, SdkRefused, install_clients, signed_in
+from conformance.sdk_agent import SdkAgent, SdkRefused, signed_in
 from conformance.shift import (
     LATER,
-    VERSIONS,
     Talk,
     accept,
     chat_state,
@@ -29,22 +27,10 @@ from conformance.shift import (
 )
 from consumer import http_to, signed_up
 from listening import Heard
-from live import Live, serving
+from live import Live
 from pictures import picture_size, png_file
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    install_clients()
-    with serving(tmp_path_factory.mktemp("demo")) as live:
-        yield live
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 # --- the session ---

@@ -6,29 +6,17 @@ Source: the package's README and its examples.
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from conformance.sdk_agent import JS, SdkRefused, install_clients, signed_in
-from conformance.shift import VERSIONS, end, is_picture, role_of, share, talking, text
+from conformance.sdk_agent import JS, SdkRefused, signed_in
+from conformance.shift import end, is_picture, role_of, share, talking, text
 from consumer import signed_up
-from live import ROOT, Live, serving
+from live import ROOT, Live
 from pictures import picture_size, png_file
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    install_clients()
-    with serving(tmp_path_factory.mktemp("demo")) as live:
-        yield live
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 async def test_a_bot_joins_as_manager_sends_a_picture_and_leaves(

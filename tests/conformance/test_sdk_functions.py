@@ -4,28 +4,15 @@ Source: the package's README.
 """
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.sdk_agent import SdkAgent, SdkRefused, install_clients, signed_in
-from conformance.shift import LATER, VERSIONS, accept, end, on_shift, talking, text
+from conformance.sdk_agent import SdkAgent, SdkRefused, signed_in
+from conformance.shift import LATER, accept, end, on_shift, talking, text
 from consumer import http_to, signed_up
 from live import Live, kill, serving, start_server, stop
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    install_clients()
-    with serving(tmp_path_factory.mktemp("demo")) as live:
-        yield live
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 async def bearer_of(live: Live, prefix: str) -> str:

@@ -43,17 +43,6 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Live]:
-    (tmp_path / "live").mkdir()
-    live = start_server(tmp_path / "live")
-    try:
-        yield live
-    finally:
-        live.process.kill()
-        live.process.wait()
-
-
 @pytest.mark.parametrize("flag", ["--port", "--http-port"])
 def test_a_port_that_is_taken_is_named(tmp_path: Path, taken_port: int, flag: str) -> None:
     others = {"--port": [], "--http-port": ["--port", "0"]}[flag]

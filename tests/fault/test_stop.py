@@ -4,28 +4,16 @@ import asyncio
 import itertools
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from live import STOP_SECONDS, Live, start_server, stop
 
 IDS = itertools.count(1)
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Live]:
-    (tmp_path / "live").mkdir()
-    live = start_server(tmp_path / "live")
-    try:
-        yield live
-    finally:
-        live.process.kill()
-        live.process.wait()
 
 
 async def ended(live: Live) -> int:

@@ -3,7 +3,6 @@
 import asyncio
 import importlib.util
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,6 @@ from talkwire.settings import Process, Settings, Storage, Webhooks
 from webhook_receiver import ALL_KEYS, Got, Receiver, new_channel, receiving
 
 CONTENT = (EventKey.CONTENT,)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
 
 
 async def test_conversations_in_line_at_a_slow_receiver_survive_a_death(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.stage import Stage, new_cast, staged
+from protocol.stage import Stage, new_cast, staged_demo
 from talkwire.connectors.deliveries import Deliveries
 from talkwire.connectors.delivery_model import EndpointState
 from talkwire.connectors.model import EventKey
@@ -19,7 +19,6 @@ from talkwire.history import erasing_store
 from talkwire.history.erasure_model import MASK
 from talkwire.history.erasure_rules import masked_event
 from talkwire.messaging.model import ChatStateEvent
-from talkwire.settings import Process, Settings
 from talkwire.webhooks.looking import MARGIN_MS
 from webhook_receiver import CUT, GARBAGE, Channel, Got, Receiver, new_channel, receiving
 
@@ -30,15 +29,8 @@ WAIT_SECONDS = 30.0
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    (tmp_path / "keys").mkdir(exist_ok=True)
-    async with staged(tmp_path, Settings(process=Process(demo=True))) as stage:
+    async with staged_demo(tmp_path) as stage:
         yield stage
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
 
 
 async def channel_to(stage: Stage, receiver: Receiver, **options: object) -> Channel:
@@ -289,9 +281,7 @@ async def test_chat_states_are_told_at_most_once(stage: Stage, receiver: Receive
 
 
 async def test_a_restarted_node_goes_on_from_its_cursor(tmp_path: Path, receiver: Receiver) -> None:
-    (tmp_path / "keys").mkdir()
-    settings = Settings(process=Process(demo=True))
-    async with staged(tmp_path, settings) as stage:
+    async with staged_demo(tmp_path) as stage:
         channel = await channel_to(stage, receiver)
         conversation, who = await channel.talk()
         await channel.say(who, conversation, "0")
@@ -302,7 +292,7 @@ async def test_a_restarted_node_goes_on_from_its_cursor(tmp_path: Path, receiver
         late, speaker = await channel.talk()
         await channel.say(speaker, late, "late")
     await receiver.start()
-    async with staged(tmp_path, settings) as stage:
+    async with staged_demo(tmp_path) as stage:
         stage.clock.advance(60)
         wanted = [str(number) for number in range(8)]
         await pass_time(stage, 1, lambda: receiver.texts(conversation.conversation_id) == wanted)
@@ -312,9 +302,7 @@ async def test_a_restarted_node_goes_on_from_its_cursor(tmp_path: Path, receiver
 async def test_what_is_said_in_an_older_conversation_survives_a_death_before_it_was_told(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    (tmp_path / "keys").mkdir()
-    settings = Settings(process=Process(demo=True))
-    async with staged(tmp_path, settings) as stage:
+    async with staged_demo(tmp_path) as stage:
         channel = await channel_to(stage, receiver)
         hooks = channel.app.webhooks
         await channel.change(webhooks={}, retention_seconds=None)
@@ -325,7 +313,7 @@ async def test_what_is_said_in_an_older_conversation_survives_a_death_before_it_
         await receiver.until(lambda: any(not c.is_paused and not c.is_behind for c in webhooks.couriers()))
         await webhooks.close()  # as if it died: what is committed now is told to nobody
         await channel.say(who, conversation, "late")
-    async with staged(tmp_path, settings) as stage:
+    async with staged_demo(tmp_path) as stage:
         stage.clock.advance(660)
         await pass_time(stage, 1, lambda: receiver.texts(conversation.conversation_id) == ["late"])
 

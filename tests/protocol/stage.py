@@ -24,7 +24,7 @@ from talkwire.identity.model import Privilege
 from talkwire.identity.sign_in import Credentials
 from talkwire.identity.users import AgentChange
 from talkwire.kernel.ids import AccountId
-from talkwire.settings import Messages, Settings, Storage
+from talkwire.settings import Messages, Process, Settings, Storage
 
 WAIT_SECONDS = 8.0
 """How long an expected frame may take on a busy machine."""
@@ -90,6 +90,14 @@ async def staged(folder: Path, settings: Settings | None = None) -> AsyncIterato
         await node.drain()
         await runner.cleanup()
         await node.close()
+
+
+@contextlib.asynccontextmanager
+async def staged_demo(folder: Path) -> AsyncIterator[Stage]:
+    """The same as a demo node, whose webhooks may go to loopback."""
+    (folder / "keys").mkdir(exist_ok=True)
+    async with staged(folder, Settings(process=Process(demo=True))) as stage:
+        yield stage
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from pictures import png
-from protocol.stage import CLOSE, Cast, Socket, Stage, new_cast, say, staged, update
+from protocol.stage import CLOSE, Cast, Socket, Stage, new_cast, say, update
 from talkwire.kernel.ids import new_uuid
 from talkwire.protocol.catalog import BY_SPELLING, REQUESTS
 
@@ -346,12 +346,6 @@ class House:
         body = {"dialogId": talk, "event": {"type": "HostedFile", "message": message}}
         assert (await consumer.ask("ms.PublishEvent", body))["code"] == 200
         return path
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

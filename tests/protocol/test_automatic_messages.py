@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from protocol.connector import PROFILE, install
-from protocol.stage import WAIT_SECONDS, Cast, Json, Socket, Stage, new_cast, say, staged
+from protocol.stage import WAIT_SECONDS, Cast, Json, Socket, new_cast, say, staged
 from talkwire.messaging.automatic_rules import AutomaticMessage, Trigger
 from talkwire.messaging.controller import controller_of
 
@@ -18,20 +17,10 @@ WELCOME = AutomaticMessage("welcome", Trigger.CONVERSATION_OPENED, "Welcome! Som
 FIRST = AutomaticMessage("first", Trigger.FIRST_CONVERSATION, "Glad to meet you.")
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def cast(stage: Stage) -> AsyncIterator[Cast]:
-    made = await new_cast(stage)
-    before = stage.incidents
-    await declare(made)
-    yield made
-    await made.leave()
-    assert stage.incidents == before
+async def cast(cast: Cast) -> Cast:
+    await declare(cast)
+    return cast
 
 
 async def declare(cast: Cast, *, allowed: bool = True) -> None:

@@ -11,16 +11,10 @@ import pytest
 import pytest_asyncio
 
 from protocol.raw import BINARY, CONTINUATION, PING, TEXT, Raw, frame
-from protocol.stage import Cast, Socket, Stage, new_cast, staged
+from protocol.stage import Cast, Socket, Stage, new_cast
 
 DEEP = '{"a":' * 1_000 + "1" + "}" * 1_000
 CLOCK = '{"kind":"req","id":"good","type":"GetClock"}'
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -1,6 +1,5 @@
 """App installations over HTTP. Source: docs/protocol.md 7.1."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from protocol.connector import Answer, Connector
-from protocol.stage import Cast, Json, Stage, new_cast, staged
+from protocol.stage import Cast, Json, Stage, new_cast
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATH = "configuration/app-install/installations"
@@ -63,13 +62,6 @@ class Office:
         assert answer.status == 201, answer
         made: Json = answer.body
         return made
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-        assert opened.incidents == 0
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -2,28 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from protocol.connector import PROFILE, Connector, count_rows, install, new_connector
-from protocol.stage import Stage, new_cast, staged
+from protocol.connector import PROFILE, Connector, count_rows, install
+from protocol.stage import Stage, new_cast
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-        assert opened.incidents == 0
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connector(stage: Stage) -> Connector:
-    return await new_connector(stage)
 
 
 async def test_a_conversation_is_opened_as_printed(connector: Connector) -> None:

@@ -2,31 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from pictures import png
 from protocol.connector import Connector, new_connector, publish
-from protocol.stage import CLOSE, Stage, say, staged
+from protocol.stage import CLOSE, say, staged
 from talkwire.settings import Connectors, Messages, Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TYPING = {"type": "ChatStateEvent", "chatState": "COMPOSING"}
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-        assert opened.incidents == 0
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connector(stage: Stage) -> Connector:
-    return await new_connector(stage)
 
 
 async def event_count(connector: Connector) -> int:

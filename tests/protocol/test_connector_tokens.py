@@ -2,32 +2,18 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import jwt
 import pytest
-import pytest_asyncio
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocol.connector import PROFILE, Answer, Connector, count_rows, install, new_connector, publish
-from protocol.stage import Stage, new_cast, staged
+from protocol.stage import new_cast, staged
 from talkwire.connectors.model import AppDraft
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-        assert opened.incidents == 0
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def connector(stage: Stage) -> Connector:
-    return await new_connector(stage)
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -2,26 +2,18 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
-from protocol.stage import Json, Stage, staged
+from protocol.stage import Json, Stage
 from talkwire.httpapi.described import TAGS
 from talkwire.protocol.catalog import REQUESTS
 
 ASYNCAPI = Path(__file__).parents[1] / "conformance/js/node_modules/@asyncapi/specs/schemas/3.0.0.json"
 PREFLIGHTS = {"OPTIONS"}
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 async def served(stage: Stage, name: str) -> Json:

@@ -9,16 +9,10 @@ import pytest
 import pytest_asyncio
 
 from pictures import png
-from protocol.stage import CLOSE, Cast, Json, Socket, Stage, new_cast, say, staged, update
+from protocol.stage import CLOSE, Cast, Json, Socket, Stage, new_cast, say, update
 
 PICTURE = png(24, 24)
 PREVIEW = "data:image/png;base64," + base64.b64encode(png(4, 4)).decode()
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @dataclass

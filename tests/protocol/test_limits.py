@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from protocol.raw import Raw, frame
-from protocol.stage import PASSWORD, Cast, Socket, Stage, new_cast, say, staged
+from protocol.stage import PASSWORD, Cast, Socket, Stage, say, staged
 from talkwire.gateway import registry
 from talkwire.identity.sign_in import Credentials
 from talkwire.identity.users import AgentChange
@@ -30,15 +30,6 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         patch.setattr(registry, "SWEEP_SECONDS", 0.1)
         async with staged(tmp_path_factory.mktemp("stage"), SETTINGS) as opened:
             yield opened
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def cast(stage: Stage) -> AsyncIterator[Cast]:
-    made = await new_cast(stage)
-    before = stage.incidents
-    yield made
-    await made.leave()
-    assert stage.incidents == before
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -2,30 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from protocol.stage import CLOSE, Cast, Socket, Stage, new_cast, say, staged, update
+from protocol.stage import CLOSE, Cast, Socket, say, update
 
 TEXT = {"type": "ContentEvent", "contentType": "text/plain", "message": "x"}
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def cast(stage: Stage) -> AsyncIterator[Cast]:
-    made = await new_cast(stage)
-    before = stage.incidents
-    yield made
-    await made.leave()
-    assert stage.incidents == before
 
 
 async def pour(socket: Socket, talk: str, count: int) -> list[int]:

@@ -1,30 +1,13 @@
 """Routing rules over HTTP, and the conversations they route. Source: docs/protocol.md 5.3, 5.9."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from protocol.connector import PROFILE, install
-from protocol.stage import Cast, Json, Stage, new_cast, staged
+from protocol.stage import Cast, Json
 
 ACME = {"authenticatedData": {"lp_sdes": [{"type": "ctmrinfo", "info": {"companyBranch": "ACME"}}]}}
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def cast(stage: Stage) -> AsyncIterator[Cast]:
-    made = await new_cast(stage)
-    before = stage.incidents
-    yield made
-    await made.leave()
-    assert stage.incidents == before
 
 
 async def configure(cast: Cast, name: str, body: object = None, **headers: str) -> tuple[int, Any, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from protocol.stage import Cast, Socket, Stage, new_cast, staged
+from protocol.stage import Cast, Socket, Stage, new_cast
 from talkwire.protocol.catalog import BY_SPELLING, REQUESTS, RequestType
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -17,12 +17,6 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 NOT_OFFERED = {"ms.token.GenerateDownloadToken", "ms.GenerateUploadToken"} | {
     request.name for request in REQUESTS if request.name.startswith("brandprofile.")
 }
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

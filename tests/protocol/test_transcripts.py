@@ -2,22 +2,14 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from protocol.stage import Stage, new_cast, staged
+from protocol.stage import Stage, new_cast
 from protocol.transcript import TRANSCRIPTS, Play, Transcript, matches
 
 SCRIPTS = sorted(TRANSCRIPTS.rglob("*.txt"))
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with staged(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest.mark.asyncio(loop_scope="module")

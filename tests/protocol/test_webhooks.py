@@ -10,25 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from protocol.stage import CLOSE, Stage, new_cast, staged, update
+from protocol.stage import CLOSE, Stage, new_cast, staged_demo, update
 from talkwire.connectors.model import EventKey, Webhook
 from talkwire.conversations.model import State
 from talkwire.messaging.model import AcceptStatusEvent, ChatStateEvent, RichContentEvent
-from talkwire.settings import Process, Settings
 from webhook_receiver import Channel, Receiver, new_channel, receiving
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    (tmp_path / "keys").mkdir(exist_ok=True)
-    async with staged(tmp_path, Settings(process=Process(demo=True))) as stage:
+    async with staged_demo(tmp_path) as stage:
         yield stage
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
 
 
 async def channel_to(stage: Stage, receiver: Receiver, **options: object) -> Channel:
