@@ -4,9 +4,25 @@ from typing import Any
 
 import click
 
-from talkwire.cli.desk import Desk, account_of, account_option, options, run
-from talkwire.cli.failures import BadRequest
+from talkwire.cli.desk import account_option, options
+from talkwire.cli.ordered_list import ListCommands
 from talkwire.messaging.automatic_rules import DAYS, AutomaticMessage, Hours, OpenSpan, Trigger
+
+
+def _shown(message: AutomaticMessage) -> dict[str, Any]:
+    hours = message.hours
+    spans = [f"{','.join(s.days)}={s.start}-{s.until}" for s in hours.spans] if hours else []
+    return {
+        "name": message.name,
+        "trigger": message.trigger.value,
+        "enabled": message.enabled,
+        "skills": list(message.skill_ids),
+        "hours": [*spans, hours.time_zone] if hours else [],
+        "text": message.text,
+    }
+
+
+COMMANDS = ListCommands("automatic message", lambda desk: desk.automatic_messages, _shown)
 
 
 @click.group("automatic-message")
@@ -22,12 +38,7 @@ def command() -> None:
 @options
 def list_messages(account: str, **flags: Any) -> None:
     """The messages in the order in which they are sent."""
-
-    async def work(desk: Desk) -> list[dict[str, Any]]:
-        messages, _ = await desk.automatic_messages.list_messages(await account_of(desk, account))
-        return [_shown(message) for message in messages]
-
-    run(flags, work)
+    COMMANDS.list_items(account, flags)
 
 
 @command.command("set")
@@ -66,11 +77,7 @@ def set_message(  # noqa: PLR0913 -- one per option
             return [*messages, wanted]
         return [wanted if message.name == name else message for message in messages]
 
-    async def work(desk: Desk) -> list[dict[str, Any]]:
-        messages, _ = await desk.automatic_messages.change(await account_of(desk, account), change)
-        return [_shown(message) for message in messages]
-
-    run(flags, work)
+    COMMANDS.change(account, flags, change)
 
 
 @command.command("remove")
@@ -79,18 +86,7 @@ def set_message(  # noqa: PLR0913 -- one per option
 @options
 def remove(name: str, account: str, **flags: Any) -> None:
     """Let a message go."""
-
-    def change(messages: tuple[AutomaticMessage, ...]) -> list[AutomaticMessage]:
-        others = [message for message in messages if message.name != name]
-        if len(others) == len(messages):
-            raise BadRequest(f"no automatic message {name}")
-        return others
-
-    async def work(desk: Desk) -> dict[str, Any]:
-        await desk.automatic_messages.change(await account_of(desk, account), change)
-        return {"removed": name}
-
-    run(flags, work)
+    COMMANDS.remove(account, flags, name)
 
 
 def _span(text: str) -> OpenSpan:
@@ -105,16 +101,3 @@ def _days(text: str) -> tuple[str, ...]:
     if is_range and first in DAYS and last in DAYS:
         return DAYS[DAYS.index(first) : DAYS.index(last) + 1]
     return tuple(day.strip() for day in text.split(",") if day.strip())
-
-
-def _shown(message: AutomaticMessage) -> dict[str, Any]:
-    hours = message.hours
-    spans = [f"{','.join(s.days)}={s.start}-{s.until}" for s in hours.spans] if hours else []
-    return {
-        "name": message.name,
-        "trigger": message.trigger.value,
-        "enabled": message.enabled,
-        "skills": list(message.skill_ids),
-        "hours": [*spans, hours.time_zone] if hours else [],
-        "text": message.text,
-    }

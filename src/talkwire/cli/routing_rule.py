@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from talkwire.cli.desk import Desk, account_of, account_option, options, run
-from talkwire.cli.failures import BadRequest
+from talkwire.cli.desk import account_option, options
+from talkwire.cli.ordered_list import ListCommands
 from talkwire.kernel.ids import SkillId
 from talkwire.routing.rules import Condition, Operator, RoutingRule
 
@@ -20,6 +20,18 @@ OPERATORS = {
 """How conditions are typed; the longer signs first."""
 
 
+def _shown(rule: RoutingRule) -> dict[str, Any]:
+    signs = {operator: sign for sign, operator in OPERATORS.items()}
+    conditions = [
+        f"{c.field}{signs[c.operator]}{','.join(c.values)}" if c.operator in signs else c.field
+        for c in rule.conditions
+    ]
+    return {"name": rule.name, "skill": rule.skill_id, "enabled": rule.enabled, "when": conditions}
+
+
+COMMANDS = ListCommands("routing rule", lambda desk: desk.skill_rules, _shown)
+
+
 @click.group("routing-rule")
 def command() -> None:
     """Which skill a new conversation goes to, by what is known of its consumer."""
@@ -30,12 +42,7 @@ def command() -> None:
 @options
 def list_rules(account: str, **flags: Any) -> None:
     """The rules in their order; the first that holds decides."""
-
-    async def work(desk: Desk) -> list[dict[str, Any]]:
-        rules, _ = await desk.skill_rules.list_rules(await account_of(desk, account))
-        return [_shown(rule) for rule in rules]
-
-    run(flags, work)
+    COMMANDS.list_items(account, flags)
 
 
 @command.command("set")
@@ -73,11 +80,7 @@ def set_rule(
         others.insert(position - 1 if position else place, wanted)
         return others
 
-    async def work(desk: Desk) -> list[dict[str, Any]]:
-        rules, _ = await desk.skill_rules.change(await account_of(desk, account), change)
-        return [_shown(rule) for rule in rules]
-
-    run(flags, work)
+    COMMANDS.change(account, flags, change)
 
 
 @command.command("remove")
@@ -86,18 +89,7 @@ def set_rule(
 @options
 def remove(name: str, account: str, **flags: Any) -> None:
     """Let a rule go."""
-
-    def change(rules: tuple[RoutingRule, ...]) -> list[RoutingRule]:
-        others = [rule for rule in rules if rule.name != name]
-        if len(others) == len(rules):
-            raise BadRequest(f"no routing rule {name}")
-        return others
-
-    async def work(desk: Desk) -> dict[str, Any]:
-        await desk.skill_rules.change(await account_of(desk, account), change)
-        return {"removed": name}
-
-    run(flags, work)
+    COMMANDS.remove(account, flags, name)
 
 
 def _condition(text: str) -> Condition:
@@ -107,12 +99,3 @@ def _condition(text: str) -> Condition:
             listed = tuple(value.strip() for value in values.split(",") if value.strip())
             return Condition(field.strip(), operator, listed)
     return Condition(text.strip(), Operator.IS_SET)
-
-
-def _shown(rule: RoutingRule) -> dict[str, Any]:
-    signs = {operator: sign for sign, operator in OPERATORS.items()}
-    conditions = [
-        f"{c.field}{signs[c.operator]}{','.join(c.values)}" if c.operator in signs else c.field
-        for c in rule.conditions
-    ]
-    return {"name": rule.name, "skill": rule.skill_id, "enabled": rule.enabled, "when": conditions}

@@ -1,47 +1,24 @@
-"""Routing rules over HTTP, a way of our own: the whole ordered list is read and written at once."""
+"""Routing rules over HTTP.
+
+`[{"name": …, "skillId": …, "conditions": [{"field": …, "operator": "is", "values": […]}]}]`
+"""
 
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
-from talkwire.httpapi.authorization import account_of, administrator_principal
-from talkwire.httpapi.bodies import answer, read_json
-from talkwire.httpapi.configuration import if_match, revised
-from talkwire.kernel.errors import Invalid
-from talkwire.routing.rules import RoutingRule
+from talkwire.httpapi.configuration_lists import list_routes
 from talkwire.routing.skill_rules import SkillRules
 
 PATH = "/api/account/{account_id}/configuration/routing-rules"
 
 
 def routes(rules: SkillRules) -> list[web.RouteDef]:
-    async def list_rules(request: web.Request) -> web.Response:
-        await administrator_principal(request)
-        found, revision = await rules.list_rules(account_of(request))
-        return answer(found, headers=revised(revision))
-
-    async def replace_rules(request: web.Request) -> web.Response:
-        """`[{"name": …, "skillId": …, "conditions": [{"field": …, "operator": "is", "values": […]}]}]`"""
-        await administrator_principal(request)
-        wanted = _rules_in(await read_json(request))
-        kept, revision = await rules.replace(account_of(request), wanted, if_match(request))
-        return answer(kept, headers=revised(revision))
-
-    return [web.get(PATH, list_rules), web.put(PATH, replace_rules)]
+    return list_routes(PATH, rules, _tidied)
 
 
-def _rules_in(body: Any) -> list[RoutingRule]:
-    """COMPAT: skill ids and values come as texts or as numbers. Raises Invalid."""
-    if not isinstance(body, list):
-        raise Invalid("The body is not a JSON array of rules")
-    try:
-        return msgspec.convert([_texts(rule) for rule in body], list[RoutingRule])
-    except msgspec.ValidationError as error:
-        raise Invalid(f"Routing rules: {error}") from None
-
-
-def _texts(rule: Any) -> Any:
+def _tidied(rule: Any) -> Any:
+    """COMPAT: skill ids and values come as texts or as numbers."""
     if not isinstance(rule, dict):
         return rule
     conditions = rule.get("conditions")

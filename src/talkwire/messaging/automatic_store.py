@@ -1,38 +1,9 @@
-"""The SQL of automatic messages: what accounts declare, and which conversations may still get some."""
+"""The SQL of automatic messages: which conversations may still get some."""
 
 from collections.abc import Sequence
 
-import msgspec
-
 from talkwire.backends.database.port import Database, Row, Transaction
 from talkwire.kernel.ids import AccountId, ConversationId
-from talkwire.messaging.automatic_rules import AutomaticMessage
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(AutomaticMessage).decode
-_SELECT = "SELECT record FROM automatic_messages WHERE account_id = $1 ORDER BY position"
-
-
-async def list_messages(database: Database, account_id: AccountId) -> tuple[AutomaticMessage, ...]:
-    return tuple(_decode(row["record"]) for row in await database.read(_SELECT, account_id))
-
-
-async def list_messages_in(tx: Transaction, account_id: AccountId) -> tuple[AutomaticMessage, ...]:
-    return tuple(_decode(row["record"]) for row in await tx.fetch(_SELECT, account_id))
-
-
-async def replace_messages(
-    tx: Transaction, account_id: AccountId, messages: Sequence[AutomaticMessage]
-) -> None:
-    await tx.execute("DELETE FROM automatic_messages WHERE account_id = $1", account_id)
-    if messages:
-        await tx.execute_many(
-            "INSERT INTO automatic_messages (account_id, position, name, record) VALUES ($1, $2, $3, $4)",
-            [
-                (account_id, number, message.name, _encode(message).decode())
-                for number, message in enumerate(messages, 1)
-            ],
-        )
 
 
 async def insert_due(

@@ -49,7 +49,7 @@ async def test_a_changed_list_counts_at_once_and_has_the_next_revision(desk: Des
     kept, revision = await desk.rules.replace(ACCOUNT, [rule(ANY_SKILL)])
     assert (kept[0].conditions[0].field, revision) == ("ctmrinfo.info.companyBranch", 1)
     assert await desk.rules.skill_for(ACCOUNT, who.id, ACME) == ANY_SKILL
-    assert await desk.rules.list_rules(ACCOUNT) == (kept, 1)
+    assert await desk.rules.list_items(ACCOUNT) == (kept, 1)
     with pytest.raises(RevisionStale):
         await desk.rules.replace(ACCOUNT, [], if_match=0)
     assert (await desk.rules.replace(ACCOUNT, [], if_match=1))[1] == 2
@@ -59,7 +59,7 @@ async def test_a_changed_list_counts_at_once_and_has_the_next_revision(desk: Des
 async def test_a_rule_to_a_skill_that_is_not_there_is_refused_whole(desk: Desk) -> None:
     with pytest.raises(RuleInvalid):
         await desk.rules.replace(ACCOUNT, [rule(SkillId("77"))])
-    assert await desk.rules.list_rules(ACCOUNT) == ((), 0)
+    assert await desk.rules.list_items(ACCOUNT) == ((), 0)
 
 
 async def test_another_account_has_its_own_rules(desk: Desk) -> None:
