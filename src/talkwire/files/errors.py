@@ -147,5 +147,8 @@ class UploadTooSlow(Invalid):
 
 
 class TooManyUploads(TooMany):
-    def __init__(self) -> None:
-        super().__init__("429 Too Many Requests: too many uploads at once")
+    """`whose`: the uploads that are counted, as in `of one account`; empty for all there are."""
+
+    def __init__(self, limit: int, whose: str = "") -> None:
+        super().__init__(f"429 Too Many Requests: at most {limit} uploads{whose and ' '}{whose} at once")
+        self.limit = limit

@@ -50,6 +50,7 @@ class FileLimits(msgspec.Struct, frozen=True):
     upload_slow_seconds: float = 10
     upload_seconds: float = 120
     uploads: int = 2_000  # PUTs under way at once
+    uploads_per_account: int = 1_000  # one brand's slow senders leave the others room
     uploads_per_slot: int = 4  # a client that lost its connection tries again while the old one lingers
     consumer_slots_per_minute: int = 300
     brand_slots_per_minute: int = 12_000
@@ -59,6 +60,10 @@ class FileLimits(msgspec.Struct, frozen=True):
 
     def max_slots(self, uploader: Uploader) -> int:
         return self.brand_slots if uploader is Uploader.AGENT else self.consumer_slots
+
+    def max_uploads(self, uploader: Uploader) -> int:
+        """PUTs of one uploader under way at once: all that its slots allow, and no more under spent ones."""
+        return self.max_slots(uploader) * self.uploads_per_slot
 
     def max_slots_per_minute(self, uploader: Uploader) -> int:
         return self.brand_slots_per_minute if uploader is Uploader.AGENT else self.consumer_slots_per_minute

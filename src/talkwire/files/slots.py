@@ -8,9 +8,11 @@ begins anew. See docs/decisions/0023-upload-slots-need-no-row.md.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from talkwire.files.errors import TooManySlots, TooManyUploads, UploadsTooFast
+from talkwire.files.errors import TempUrlInvalid, TooManySlots, TooManyUploads, UploadsTooFast
 from talkwire.files.model import FileLimits, Uploader
+from talkwire.files.paths import parse_path
 from talkwire.kernel.ids import AccountId, ParticipantId
 
 _SWEEP_FROM = 10_000
@@ -75,25 +77,44 @@ class SlotBook:
         self._sweep_at = max(_SWEEP_FROM, 2 * len(self._opened))
 
 
+class _Bound(NamedTuple):
+    counted: tuple[str, ...]
+    limit: int
+    whose: str
+
+
 class UploadsUnderWay:
-    """A bound on PUTs at once: in all, and under one slot."""
+    """A bound on PUTs at once: in all, of one account, of one uploader, and under one slot."""
 
     def __init__(self, limits: FileLimits) -> None:
         self._limits = limits
-        self._by_path: Counter[str] = Counter()
-        self._all = 0
+        self._held: Counter[tuple[str, ...]] = Counter()
 
     @contextmanager
     def one(self, relative_path: str) -> Iterator[None]:
         """Hold a place while a file arrives. Raises TooManyUploads."""
-        if self._all >= self._limits.uploads or self._by_path[relative_path] >= self._limits.uploads_per_slot:
-            raise TooManyUploads
-        self._all += 1
-        self._by_path[relative_path] += 1
+        bounds = self._bounds(relative_path)
+        for bound in bounds:
+            if self._held[bound.counted] >= bound.limit:
+                raise TooManyUploads(bound.limit, bound.whose)
+        self._held.update(bound.counted for bound in bounds)
         try:
             yield
         finally:
-            self._all -= 1
-            self._by_path[relative_path] -= 1
-            if not self._by_path[relative_path]:
-                del self._by_path[relative_path]
+            for bound in bounds:
+                self._held[bound.counted] -= 1
+                if not self._held[bound.counted]:
+                    del self._held[bound.counted]
+
+    def _bounds(self, relative_path: str) -> tuple[_Bound, ...]:
+        """The narrowest first: whoever is refused hears of what it can mend itself."""
+        limits, named = self._limits, parse_path(relative_path)
+        if named is None:
+            raise TempUrlInvalid
+        account, uploader = (named.account_id,), (named.account_id, named.participant_id)
+        return (
+            _Bound((*uploader, relative_path), limits.uploads_per_slot, "of one slot"),
+            _Bound(uploader, limits.max_uploads(named.uploader), "of one uploader"),
+            _Bound(account, limits.uploads_per_account, "of one account"),
+            _Bound((), limits.uploads, ""),
+        )
