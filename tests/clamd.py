@@ -29,6 +29,7 @@ class ClamdServer:
     program: str
     folder: Path
     port: int
+    most: str = "8M"  # bytes of one stream
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -78,7 +79,7 @@ class ClamdServer:
         (self.folder / "clamd.conf").write_text(
             f"DatabaseDirectory {signatures}\nLocalSocket {self.folder / 'clamd.sock'}\n"
             f"TCPSocket {self.port}\nTCPAddr 127.0.0.1\nTemporaryDirectory {self.folder}\n"
-            "MaxThreads 4\nStreamMaxLength 8M\nFixStaleSocket yes\n"
+            f"MaxThreads 4\nStreamMaxLength {self.most}\nFixStaleSocket yes\n"
         )
 
 
@@ -87,8 +88,8 @@ def find_clamd() -> str | None:
 
 
 @contextlib.contextmanager
-def clamd_server() -> Iterator[ClamdServer]:
-    """A new daemon, gone afterwards."""
+def clamd_server(most: str = "8M") -> Iterator[ClamdServer]:
+    """A new daemon that takes so much of a stream, gone afterwards."""
     program = find_clamd()
     if program is None:
         pytest.skip("clamd is not installed (Debian: clamav-daemon)")
@@ -96,7 +97,7 @@ def clamd_server() -> Iterator[ClamdServer]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = Path(tempfile.mkdtemp(prefix="talkwire-clamd-"))
-    server = ClamdServer(program, folder, port)
+    server = ClamdServer(program, folder, port, most)
     try:
         server.start()
         yield server

@@ -54,6 +54,27 @@ async def test_what_is_found_is_rejected_and_named_in_the_trail(
     assert (await verify(desk.database, ACCOUNT)).is_whole
 
 
+async def test_a_file_that_the_scanner_will_not_take_is_rejected_and_others_go_on(
+    tmp_path: Path, sqlite_database: SqliteDatabase
+) -> None:
+    with clamd_server(most="100K") as server:
+        scanner = Clamd(ClamdAddress.parse(server.unix))
+        async with opened_desk(tmp_path, sqlite_database, scanner=scanner) as desk:
+            path = await desk.uploaded(CONSUMER, JPEG + bytes(500_000))
+            await judged(desk, path)
+            with pytest.raises(UnusableFile):
+                await desk.publish(CONSUMER, path)
+            with pytest.raises(FileNotFound):
+                await desk.fetched(path)
+            assert desk.rooms.judge.stalled == 0
+            records = await store.list_records(desk.database, ACCOUNT, 0, 100)
+            told = [record.draft.detail for record in records if record.draft.act == "judged"]
+            assert ["could not be scanned: INSTREAM size limit" in detail for detail in told] == [True]
+            small = await desk.uploaded(CONSUMER, JPEG)
+            await judged(desk, small)
+            await desk.publish(CONSUMER, small)
+
+
 async def test_while_the_scanner_is_away_files_wait_and_are_judged_when_it_is_back(
     scanned: tuple[Desk, ClamdServer],
 ) -> None:

@@ -13,7 +13,8 @@ from files_desk import pieces
 from talkwire.assembly.scanner import scanner_of, watch_scanner
 from talkwire.backends.scanner.clamd import Clamd, ClamdAddress
 from talkwire.backends.scanner.none import NoScanner
-from talkwire.backends.scanner.port import CLEAN, Scanner, ScannerDown, Verdict
+from talkwire.backends.scanner.port import CLEAN, Scanner, ScannerDown, Unscannable, Verdict
+from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.cli import checks
 from talkwire.ops.metrics import Metrics
 from talkwire.settings import Scanner as ScannerSettings
@@ -71,9 +72,14 @@ async def test_many_scans_at_once_each_get_their_own_verdict(clamd: Clamd) -> No
     assert [verdict.clean for verdict in verdicts] == [number % 3 != 0 for number in range(60)]
 
 
-async def test_more_bytes_than_clamd_takes_are_no_pass(clamd: Clamd) -> None:
-    with pytest.raises(ScannerDown):
-        await clamd.scan(pieces(bytes(9 * 1024 * 1024)))
+@pytest.mark.parametrize("more_bytes", [1, 65_536, 1024 * 1024], ids=["a byte", "a piece", "many pieces"])
+async def test_more_bytes_than_clamd_takes_cannot_be_scanned_and_it_is_up(
+    clamd: Clamd, more_bytes: int
+) -> None:
+    watched = WatchedScanner(clamd)
+    with pytest.raises(Unscannable, match=r"^INSTREAM size limit exceeded$"):
+        await watched.scan(pieces(bytes(8 * 1024 * 1024 + more_bytes)))
+    assert watched.is_up
 
 
 async def test_what_goes_wrong_while_reading_comes_through(clamd: Clamd) -> None:
@@ -142,11 +148,26 @@ async def impostor(answer: bytes) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"no idea", b"stream: OK", b"x" * 100_000, b"stream: OK FOUND ERROR\0"]
-)
+    "answer",
+    [
+        b"", b"no idea", b"stream: OK", b"x" * 100_000, b"ERROR\0", b"UNKNOWN COMMAND\0",
+        b"COMMAND READ TIMED OUT\0", b"stream: Can't allocate memory ERROR\0",
+        b"stream: Can't create temporary file ERROR\0", b"Temporary file -> write ERROR\0",
+    ],
+)  # fmt: skip
 async def test_an_answer_that_is_none_is_no_pass(answer: bytes) -> None:
     async with impostor(answer) as address:
         with pytest.raises(ScannerDown):
+            await Clamd(ClamdAddress.parse(address)).scan(pieces(JPEG))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Exceeded time limit", "Can't parse data", "Bad format or broken data", "OK FOUND", "something new"],
+)
+async def test_an_error_about_the_bytes_is_no_pass_and_final(words: str) -> None:
+    async with impostor(f"stream: {words} ERROR\0".encode()) as address:
+        with pytest.raises(Unscannable, match=f"^{words}$"):
             await Clamd(ClamdAddress.parse(address)).scan(pieces(JPEG))
 
 

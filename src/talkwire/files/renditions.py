@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from talkwire.accounts.properties import AGENT_LONG_SIDE, CONSUMER_LONG_SIDE, Property
-from talkwire.backends.scanner.port import Scanner
+from talkwire.backends.scanner.port import Scanner, Unscannable
 from talkwire.files.model import FileState, HostedFile, Preview, Uploader, Verdict
 from talkwire.files.rules import as_received
 from talkwire.files.sealed import Place, SealedObjects
@@ -13,6 +13,7 @@ from talkwire.sanitation.model import Rebuilt, Wish
 from talkwire.sanitation.service import Sanitizer
 
 MALWARE = "malware"
+UNSCANNABLE = "could not be scanned"
 
 
 class Properties(Protocol):
@@ -51,10 +52,9 @@ class Renditions:
         KeyDestroyed when the file went away, Tampered.
         """
         if self._scanner is not None:
-            # an object that is at hand is never larger than a role's limit; the scanner sees it as it came
-            found = await self._scanner.scan(self._objects.read(file, 0, file.size_bytes, file.size_bytes))
-            if not found.clean:
-                return Verdict(FileState.REJECTED, f"{MALWARE}: {found.name}"[:200])
+            found = await self._scan(file, self._scanner)
+            if found:
+                return Verdict(FileState.REJECTED, found[:200])
         if self._sanitizer is None:
             return as_received(file)
         try:
@@ -64,6 +64,15 @@ class Renditions:
         except Rejected as rejected:
             return Verdict(FileState.REJECTED, rejected.reason.value)
         return await self._keep(file, rebuilt)
+
+    async def _scan(self, file: HostedFile, scanner: Scanner) -> str:
+        """Why it is not let through; empty when it is. What cannot be scanned is never a pass."""
+        try:
+            # an object that is at hand is never larger than a role's limit; the scanner sees it as it came
+            found = await scanner.scan(self._objects.read(file, 0, file.size_bytes, file.size_bytes))
+        except Unscannable as error:
+            return f"{UNSCANNABLE}: {error}"
+        return "" if found.clean else f"{MALWARE}: {found.name}"
 
     async def discard(self, verdict: Verdict) -> None:
         """Remove the object of a verdict that came too late."""

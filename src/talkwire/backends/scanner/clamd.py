@@ -6,15 +6,31 @@ Each scan is a connection of its own, as clamd wants it. See clamd(8), "COMMANDS
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from socket import AF_UNIX, SOCK_STREAM, socket
 from struct import Struct
-from typing import Self
+from typing import Any, Self
 
-from talkwire.backends.scanner.port import CLEAN, ScannerDown, Verdict
+from talkwire.backends.scanner.port import CLEAN, ScannerDown, Unscannable, Verdict
 
 SCANS_AT_ONCE = 8
 CONNECT_SECONDS = 5.0
 SCAN_SECONDS = 30.0
 ANSWER_BYTES = 4096
+
+TOO_LONG = "INSTREAM size limit exceeded"
+OWN_TROUBLE = (
+    "Broken or not a CVD",
+    "Can't ",
+    "Malformed database",
+    "Mutex lock failed",
+    "Null argument",
+    "Scanner still active",
+    "Version mismatch",
+)
+OF_THE_BYTES = ("Can't parse data", "Can't unpack")
+"""How it words that it has no memory, no disk, no signatures: then nothing is said of the bytes, with two
+exceptions. Any other error is about them. Source: libclamav, `cl_strerror`.
+"""
 
 _SIZE = Struct(">I")
 _END = _SIZE.pack(0)
@@ -77,64 +93,96 @@ class Clamd:
 
     async def _ask(self, command: bytes, chunks: AsyncIterator[bytes] | None = None) -> bytes:
         """One command on a new connection; its answer without the zero at its end."""
-        reader, writer = await self._connect()
+        connection = await self._connect()
         try:
             async with asyncio.timeout(self._scan_seconds):
-                return await _converse(reader, writer, command, chunks)
+                return await _converse(connection, command, chunks)
         except TimeoutError:
             raise ScannerDown(f"clamd did not answer in {self._scan_seconds:g} s") from None
         finally:
-            writer.transport.abort()
+            connection.close()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        address = self._address
+    async def _connect(self) -> socket:
         try:
             async with asyncio.timeout(self._connect_seconds):
-                if address.path:
-                    return await asyncio.open_unix_connection(address.path, limit=ANSWER_BYTES)
-                return await asyncio.open_connection(address.host, address.port, limit=ANSWER_BYTES)
+                return await _connected(self._address)
         except TimeoutError:
-            raise ScannerDown(f"No clamd at {address}: it does not answer") from None
+            raise ScannerDown(f"No clamd at {self._address}: it does not answer") from None
         except OSError as error:
-            raise ScannerDown(f"No clamd at {address}: {error}") from error
+            raise ScannerDown(f"No clamd at {self._address}: {error}") from error
 
 
-async def _converse(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    command: bytes,
-    chunks: AsyncIterator[bytes] | None,
-) -> bytes:
-    writer.write(command)
-    if chunks is not None:
+async def _connected(address: ClamdAddress) -> socket:
+    """A plain socket: what clamd says before it hangs up can be read from it even when sending fails."""
+    loop = asyncio.get_running_loop()
+    if address.path:
+        return await _dialled(AF_UNIX, address.path)
+    failed: OSError = OSError("the name stands for no address")
+    for family, _, _, _, where in await loop.getaddrinfo(address.host, address.port, type=SOCK_STREAM):
+        try:
+            return await _dialled(family, where)
+        except OSError as error:
+            failed = error
+    raise failed
+
+
+async def _dialled(family: int, where: Any) -> socket:
+    made = socket(family, SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, where)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+async def _converse(connection: socket, command: bytes, chunks: AsyncIterator[bytes] | None) -> bytes:
+    if await _sent(connection, command) and chunks is not None:
         async for chunk in chunks:
-            if chunk and not await _send(writer, chunk):  # an empty one would end it, with the rest unseen
+            # an empty one would end it, with the rest unseen
+            if chunk and not await _sent(connection, _SIZE.pack(len(chunk)), chunk):
                 break  # it has hung up: the answer says why
         else:
-            await _send(writer, b"")
-    try:
-        answer = await reader.readuntil(b"\0")
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise ScannerDown("clamd hung up without an answer") from error
+            await _sent(connection, _END)
+    answer = b""
+    while not answer.endswith(b"\0"):
+        part = await _heard(connection)
+        if not part or len(answer) + len(part) > ANSWER_BYTES:
+            raise ScannerDown("clamd hung up without an answer")
+        answer += part
     return answer.rstrip(b"\0").strip()
 
 
-async def _send(writer: asyncio.StreamWriter, chunk: bytes) -> bool:
-    """Whether it still listens. An empty chunk says that there are no more."""
+async def _sent(connection: socket, *parts: bytes) -> bool:
+    """Whether it still listens."""
     try:
-        writer.write(_SIZE.pack(len(chunk)))
-        writer.write(chunk)
-        await writer.drain()
+        for part in parts:
+            await asyncio.get_running_loop().sock_sendall(connection, part)
     except OSError:
         return False
     return True
 
 
+async def _heard(connection: socket) -> bytes:
+    try:
+        return await asyncio.get_running_loop().sock_recv(connection, ANSWER_BYTES)
+    except OSError:
+        return b""
+
+
 def verdict_of(answer: bytes) -> Verdict:
-    """Read `stream: OK` or `stream: NAME FOUND`; anything else is a fault. Raises ScannerDown."""
+    """Read `stream: OK` or `stream: NAME FOUND`. Raises Unscannable, ScannerDown."""
     text = answer.decode("utf-8", "replace")
     if text == "stream: OK":
         return CLEAN
     if text.startswith("stream: ") and text.endswith(" FOUND"):
         return Verdict(clean=False, name=text.removeprefix("stream: ").removesuffix(" FOUND"))
+    words = text.removesuffix("ERROR").rstrip(" .")
+    if words.startswith(TOO_LONG):
+        raise Unscannable(words)
+    if words.startswith("stream: ") and text.endswith("ERROR"):
+        words = words.removeprefix("stream: ")
+        if not words.startswith(OWN_TROUBLE) or words.startswith(OF_THE_BYTES):
+            raise Unscannable(words)
     raise ScannerDown(f"clamd says {text[:100]!r}")

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from talkwire.backends.scanner.port import Scanner, ScannerDown, Verdict
+from talkwire.backends.scanner.port import Scanner, ScannerDown, Unscannable, Verdict
 
 
 class WatchedScanner:
@@ -17,6 +17,9 @@ class WatchedScanner:
             verdict = await self._scanner.scan(chunks)
         except ScannerDown:
             self.is_up = False
+            raise
+        except Unscannable:
+            self.is_up = True
             raise
         self.is_up = True
         return verdict
