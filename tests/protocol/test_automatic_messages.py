@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -173,3 +174,31 @@ async def test_a_connector_asks_by_the_header_on_the_opening_and_on_the_send(cas
     assert await answers(header, None) == 0
     assert await answers(None, header) == 0
     assert await answers("[object Object]", header) == 0
+
+
+async def configure(cast: Cast, *messages: Json) -> tuple[int, Any]:
+    """PUT the messages as an administrator; gives status and answer."""
+    token = (await cast.person("administrator")).token
+    url = f"http://{cast.stage.address}/api/account/{cast.account}/configuration/automatic-messages"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with cast.stage.http.put(url, json=messages, headers=headers) as response:
+        return response.status, await response.json()
+
+
+def greeting(*skill_ids: object) -> Json:
+    return {"name": "m", "trigger": "conversationOpened", "text": "Hello", "skillIds": skill_ids}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_skills_are_texts_or_numbers(cast: Cast) -> None:
+    status, kept = await configure(cast, greeting(5, "6", -1))
+    assert (status, kept[0]["skillIds"]) == (200, ["5", "6", "-1"])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("skill_id", [True, False, None, 1.5, -2, "sales", "", " 5", "12345678901", [5], {}])
+async def test_what_is_no_skill_is_refused_and_nothing_changes(skill_id: object, cast: Cast) -> None:
+    before = await cast.stage.node.services.automatic_messages.list_items(cast.account)
+    status, _ = await configure(cast, greeting("5", skill_id))
+    assert status == 400
+    assert await cast.stage.node.services.automatic_messages.list_items(cast.account) == before

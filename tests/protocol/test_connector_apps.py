@@ -132,6 +132,13 @@ async def test_an_update_that_says_deleted_lets_it_go(office: Office) -> None:
     assert (await office.call("GET")).body == []
 
 
+@pytest.mark.parametrize("deleted", [True, "true", "maybe", 1])
+async def test_what_is_made_is_not_deleted(deleted: object, office: Office) -> None:
+    assert (await office.call("POST", "", {**WANTED, "deleted": deleted})).status == 400
+    assert (await office.call("GET")).body == []
+    assert (await office.call("POST", "", {**WANTED, "deleted": False})).status == 201
+
+
 async def test_what_a_client_may_not_choose_is_ours(office: Office) -> None:
     made = await office.install(id="mine", client_id="mine", client_secret="mine", client_id_issued_at=7)
     assert "mine" not in {made["id"], made["client_id"], made["client_secret"]}

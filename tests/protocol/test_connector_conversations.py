@@ -125,6 +125,11 @@ def wrong(name: str, brand: str) -> Any:
             {**opening, "body": {"brandId": brand, "ttrDefName": "X"}},
         ],
         "another request": [PROFILE, opening, other],
+        "a first message": [
+            PROFILE,
+            opening,
+            {**other, "type": "ms.PublishEvent", "body": {"event": {"type": "ContentEvent", "message": "x"}}},
+        ],
         "an unknown request": [PROFILE, opening, {**other, "type": "no.Such"}],
         "a profile of the wrong kind": [{**PROFILE, "body": {"authenticatedData": 7}}, opening],
         "sdes of the wrong kind": [{**PROFILE, "body": {"authenticatedData": {"lp_sdes": "x"}}}, opening],
@@ -144,7 +149,7 @@ def wrong(name: str, brand: str) -> Any:
     [
         "no array", "an empty array", "an array of numbers", "an array of arrays", "no conversation",
         "two conversations", "no brand", "no body", "another brand", "an unknown skill", "a skill that is none",
-        "a time to response that is none", "another request", "an unknown request",
+        "a time to response that is none", "another request", "a first message", "an unknown request",
         "a profile of the wrong kind", "sdes of the wrong kind", "a profile too deep",
         "a profile too large, first", "a profile too large, last", "ten thousand elements", "no JSON", "nothing",
         "no UTF-8", "the character zero",

@@ -9,6 +9,7 @@ from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from protocol.stage import Json, Stage
+from talkwire.httpapi.connector_opening import MOST_REQUESTS
 from talkwire.httpapi.described import TAGS
 from talkwire.protocol.catalog import REQUESTS
 
@@ -43,6 +44,14 @@ async def test_every_route_of_the_server_is_described_and_no_other(stage: Stage)
         elif route.method != "HEAD":  # comes with every GET
             real.add((route.method, path))
     assert described == real
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_connectors_array_is_bounded(stage: Stage) -> None:
+    found = (await served(stage, "openapi.json"))["paths"]
+    opening = found["/api/account/{account_id}/messaging/consumer/conversation"]["post"]
+    schema = opening["requestBody"]["content"]["application/json"]["schema"]
+    assert (schema["type"], schema["minItems"], schema["maxItems"]) == ("array", 1, MOST_REQUESTS)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -62,6 +62,8 @@ async def test_only_administrators_write_rules_and_only_good_ones(cast: Cast) ->
         [rule("-1", conditions=[{"field": "cart.total", "values": ["1"]}])],
         [rule("-1", conditions=[{"field": "ctype", "operator": "like", "values": ["1"]}])],
         [rule("-1", surprise=True)],
+        [rule(True)],
+        [rule("-1", conditions=[{"field": "ctype", "values": [True]}])],
         [rule("-1"), rule("-1")],
     ]
     for body in bad:

@@ -51,7 +51,10 @@ class _Installations:
 
     async def create(self, request: web.Request) -> web.Response:
         await administrator_principal(request)
-        draft = draft_of(await read_object(request))
+        body = await read_object(request)
+        if is_deletion(body):
+            raise Invalid("An installation that is made is not deleted")
+        draft = draft_of(body)
         made = await self._apps.create(account_of(request), draft, if_match(request))
         return await self._shown(made.app, made.app.revision, 201)
 

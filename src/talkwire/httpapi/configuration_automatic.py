@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from talkwire.httpapi.configuration_lists import list_routes
+from talkwire.httpapi.configuration_lists import list_routes, number_as_text
 from talkwire.messaging.automatic import AutomaticMessages
 
 PATH = "/api/account/{account_id}/configuration/automatic-messages"
@@ -22,4 +22,4 @@ def _tidied(message: Any) -> Any:
     skills = message.get("skillIds") if isinstance(message, dict) else None
     if not isinstance(skills, list):
         return message
-    return {**message, "skillIds": [str(one) if isinstance(one, int) else one for one in skills]}
+    return {**message, "skillIds": [number_as_text(one) for one in skills]}

@@ -34,6 +34,12 @@ def list_routes(path: str, declared: OrderedList[Item], tidied: Callable[[Any], 
     return [web.get(path, list_items), web.put(path, replace)]
 
 
+def number_as_text(value: Any) -> Any:
+    """COMPAT: a number where a text is meant counts as that text; anything else stays what it is."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
 def _items_in(body: Any, kind: ListKind[Item], tidied: Callable[[Any], Any]) -> list[Item]:
     """Raises Invalid."""
     if not isinstance(body, list):

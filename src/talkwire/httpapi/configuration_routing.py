@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from talkwire.httpapi.configuration_lists import list_routes
+from talkwire.httpapi.configuration_lists import list_routes, number_as_text
 from talkwire.routing.skill_rules import SkillRules
 
 PATH = "/api/account/{account_id}/configuration/routing-rules"
@@ -23,8 +23,8 @@ def _tidied(rule: Any) -> Any:
         return rule
     conditions = rule.get("conditions")
     shown = dict(rule)
-    if isinstance(rule.get("skillId"), int):
-        shown["skillId"] = str(rule["skillId"])
+    if "skillId" in rule:
+        shown["skillId"] = number_as_text(rule["skillId"])
     if isinstance(conditions, list):
         shown["conditions"] = [_text_values(condition) for condition in conditions]
     return shown
@@ -34,4 +34,4 @@ def _text_values(condition: Any) -> Any:
     values = condition.get("values") if isinstance(condition, dict) else None
     if not isinstance(values, list):
         return condition
-    return {**condition, "values": [str(v) if isinstance(v, int | float) else v for v in values]}
+    return {**condition, "values": [number_as_text(value) for value in values]}

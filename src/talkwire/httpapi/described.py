@@ -1,7 +1,10 @@
 """Every HTTP route, once: what openapi.json is made from. A test demands that each route of the server is here."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from msgspec import Meta
+
+from talkwire.httpapi.connector_opening import MOST_REQUESTS
 from talkwire.messaging.automatic_rules import AutomaticMessage
 from talkwire.protocol import http_past as past
 from talkwire.protocol import http_shapes as s
@@ -116,9 +119,10 @@ SIGN_IN = (
           s.ExternalConsumerBody, s.TokenAnswer, 201),
 )  # fmt: skip
 
+ARRAY = Annotated[list[s.ConnectorRequest], Meta(min_length=1, max_length=MOST_REQUESTS)]
 CONNECTORS = (
     Route("POST", f"{ACCOUNT}/messaging/consumer/conversation", "A conversation with its profile, whole or not at all",
-          "connector", CONNECTOR, list[s.ConnectorRequest], list[s.ConnectorAnswer]),
+          "connector", CONNECTOR, ARRAY, list[s.ConnectorAnswer]),
     Route("POST", f"{ACCOUNT}/messaging/consumer/conversation/send", "One request of a consumer",
           "connector", CONNECTOR, s.ConnectorRequest, s.ConnectorAnswer),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 Source: Connector API, "How to enable AUTO_MESSAGES"; docs/protocol.md 7.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,6 +25,7 @@ MAX_NAME_CHARACTERS = 256
 MAX_SPANS = 50
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 DAY_MINUTES = 24 * 60
+_SKILL = re.compile(r"-1|[0-9]{1,10}")
 
 
 class Trigger(StrEnum):
@@ -72,6 +74,8 @@ def _check(message: AutomaticMessage) -> None:
         raise AutomaticMessageInvalid(f"A name has 1 to {MAX_NAME_CHARACTERS} characters")
     if not message.text.strip() or len(message.text.encode()) > MAX_TEXT_BYTES:
         raise AutomaticMessageInvalid(f"A text has 1 to {MAX_TEXT_BYTES} bytes")
+    if not all(_SKILL.fullmatch(skill_id) for skill_id in message.skill_ids):
+        raise AutomaticMessageInvalid("A skill's id is a number of up to ten digits")
     if message.hours is None:
         if message.trigger is Trigger.OUTSIDE_HOURS:
             raise AutomaticMessageInvalid("outsideHours needs hours")
