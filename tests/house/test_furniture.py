@@ -6,6 +6,7 @@ from pathlib import Path
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
+MAX_PROSE_CHARACTERS = 120  # code is held to 110 by the formatter
 
 
 def _modules(source: Path) -> Iterator[tuple[str, ast.Module, str]]:
@@ -58,3 +59,23 @@ def test_no_function_is_longer_than_a_screen(source: Path) -> None:
         and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_FUNCTION_LINES
     }
     assert long == {}
+
+
+def test_prose_fits_the_page(source: Path) -> None:
+    wide = [
+        f"{name}:{number}"
+        for name, tree, text in _modules(source)
+        for number, line in enumerate(text.splitlines(), 1)
+        if len(line) > MAX_PROSE_CHARACTERS and (line.lstrip().startswith("#") or number in _said(tree))
+    ]
+    assert wide == []
+
+
+def _said(tree: ast.Module) -> set[int]:
+    """The lines of docstrings, and of texts that stand alone like them."""
+    return {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }

@@ -64,7 +64,7 @@ class OrderedList(Generic[Item]):
     async def replace(
         self, account_id: AccountId, items: Sequence[Item], if_match: int = ANY_REVISION
     ) -> tuple[tuple[Item, ...], int]:
-        """Put this list in place of the one that stands. Raises RevisionStale, and what the list's check raises."""
+        """Put this list in place of the one that stands. Raises as `change` does."""
         return await self.change(account_id, lambda _: items, if_match)
 
     async def change(

@@ -41,7 +41,8 @@ SURVEY_APP = Property(
 CONSUMER_LONG_SIDE = Property(
     "messaging.file.sharing.long.side",
     default=0,
-    help="Consumers' and connectors' pictures are made smaller until their longer side has so many pixels; 0 keeps them.",
+    help="Consumers' and connectors' pictures are made smaller until their longer side has so many pixels; "
+    "0 keeps them.",
 )
 AGENT_LONG_SIDE = Property(
     "messaging.agent.file.sharing.long.side",

@@ -124,7 +124,8 @@ def close_dialog(
 ) -> Conversation:
     """Close one dialog; with the last open one the conversation ends.
 
-    Closing MAIN opens the POST_SURVEY dialog of accounts that have a `survey`. Raises ConversationClosed, DialogNotFound, DialogClosed.
+    Closing MAIN opens the POST_SURVEY dialog of accounts that have a `survey`. Raises ConversationClosed,
+    DialogNotFound, DialogClosed.
     Source: docs/protocol.md 5.5, DialogChange; Appendix A16.
     """
     check_open(conversation)

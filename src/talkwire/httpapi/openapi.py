@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -119,7 +120,8 @@ def _responses(route: Route, schemas: dict[str, Json]) -> Json:
     done: Json = {"description": "Done."}
     if route.answer is not None:
         done["content"] = {route.media: {"schema": schemas[str(route.answer)]}}
-    elif route.media != "application/json" and route.status == 200 and route.method == "GET":  # noqa: PLR2004 -- 101 and 201 bring no body
+    elif route.media != "application/json" and route.method == "GET" and route.status == HTTPStatus.OK:
+        # 101 and 201 bring no body
         done["content"] = {route.media: {"schema": {"type": "string"}}}
     refused = {route.refused_as: {"schema": schemas[str(route.refusal)]}}
     return {str(route.status): done, "default": {"description": "Refused.", "content": refused}}

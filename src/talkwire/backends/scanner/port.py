@@ -32,7 +32,8 @@ class Scanner(Protocol):
     """Looks through bytes.
 
     Adapters promise: bytes are passed on as they come, memory stays flat; every wait has an end; what
-    goes wrong is ScannerDown, or Unscannable when it is the bytes' own fault; any number of scans may be asked for at once, and a bounded number run.
+    goes wrong is ScannerDown, or Unscannable when it is the bytes' own fault; any number of scans may be
+    asked for at once, and a bounded number run.
     """
 
     async def scan(self, chunks: AsyncIterator[bytes]) -> Verdict:
