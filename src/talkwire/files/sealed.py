@@ -67,12 +67,12 @@ class SealedStore:
             header, at = await self._header(place.object_key), span.sealed_start
         reading: OpeningRange | None = None
 
-        def opened(chunk: bytes) -> bytes:
+        def opened(chunk: bytes | memoryview) -> bytes:
             nonlocal reading, header
             sealed = memoryview(chunk)
             if reading is None:
                 if not header:
-                    header, sealed = chunk[:HEADER_BYTES], sealed[HEADER_BYTES:]
+                    header, sealed = bytes(sealed[:HEADER_BYTES]), sealed[HEADER_BYTES:]
                 opener = Opener(secret, place.aad, header, sealed_size(plain_bytes))
                 reading = opener.range(start, length)
             plain = reading.push(sealed)

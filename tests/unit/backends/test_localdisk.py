@@ -21,9 +21,9 @@ KEY = "ab" * 16
 MIB = 1024 * 1024
 
 
-@pytest.fixture
-async def disk(tmp_path: Path) -> AsyncIterator[LocalDisk]:
-    store = await LocalDisk.open(tmp_path, threads=2)
+@pytest.fixture(params=[False, True], ids=["threads", "may block"])
+async def disk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[LocalDisk]:
+    store = await LocalDisk.open(tmp_path, threads=2, may_block=request.param)
     yield store
     await store.close()
 

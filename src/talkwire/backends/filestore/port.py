@@ -33,7 +33,7 @@ class Through(Protocol):
         ...
 
 
-ReadThrough = Callable[[bytes], bytes]
+ReadThrough = Callable[[bytes | memoryview], bytes]
 """Turns each chunk that was read into what is handed on, where it is read: off the loop."""
 
 OpenThrough = Callable[[], Awaitable[Through]]
