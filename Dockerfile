@@ -16,9 +16,9 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/talkwire --create-home talk
 COPY --from=build /opt/talkwire /opt/talkwire
 USER talkwire
 VOLUME ["/var/lib/talkwire/data", "/var/lib/talkwire/keys"]
-EXPOSE 8443 8080
+EXPOSE 8443 8080 8444
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["/opt/talkwire/bin/python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
 ENTRYPOINT ["/opt/talkwire/bin/talkwire"]
-CMD ["serve", "--data", "/var/lib/talkwire/data", "--keys", "/var/lib/talkwire/keys", "--host", "0.0.0.0", "--port", "8443", "--http-port", "8080"]
+CMD ["serve", "--data", "/var/lib/talkwire/data", "--keys", "/var/lib/talkwire/keys", "--host", "0.0.0.0", "--port", "8443", "--http-port", "8080", "--storage-port", "8444"]

@@ -43,11 +43,18 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "files and nothing else, and no other name serves files. Empty: every name serves everything."
         ),
     ] = ""
+    storage_port: Annotated[
+        PortNumber | None,
+        Meta(
+            description="Port with TLS that files go through, in a process of its own, and that discovery tells for "
+            "`swift`; 0 picks a free one. Off: the server does it. `--demo`: 8444 if it is free."
+        ),
+    ] = None
+    storage_http_port: Annotated[PortNumber | None, Meta(description="The same without TLS.")] = None
     proxy_addresses: Annotated[
         str,
         Meta(
-            description="Addresses and networks of reverse proxies, separated by commas: their "
-            "`X-Forwarded-For` says who the client is."
+            description="Networks of reverse proxies, with commas: their `X-Forwarded-For` says who the client is."
         ),
     ] = ""
     tls_cert_file: Annotated[
@@ -72,6 +79,19 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "" if self.http_port is None else f"{self.reachable_host}:{self.http_port}"
 
     @property
+    def advertised_storage(self) -> str:
+        """`host:port` of the one that clients take files to, with TLS."""
+        if self.storage_host or self.public_host or self.storage_port is None:
+            return self.storage_host or self.advertised
+        return f"{self.reachable_host}:{self.storage_port}"
+
+    @property
+    def advertised_storage_http(self) -> str:
+        """The same without TLS; empty when there is none."""
+        own = self.storage_http_port
+        return self.advertised_http if own is None else f"{self.reachable_host}:{own}"
+
+    @property
     def reachable_host(self) -> str:
         if self.host in {"", "0.0.0.0", "::"}:  # noqa: S104 -- compared, not listened on
             return "localhost"
@@ -85,16 +105,12 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys_folder: Annotated[
         str,
         Meta(
-            description="Folder of the keys, never inside the data folder. Empty: beside it, "
-            "its name with `-keys` added."
+            description="Folder of the keys, never inside the data folder. Empty: beside it, its name with `-keys` added."
         ),
     ] = ""
     database_url: Annotated[
         str,
-        Meta(
-            description="`postgresql://…`. Empty: SQLite in the data folder.",
-            extra={"secret": True},
-        ),
+        Meta(description="`postgresql://…`. Empty: SQLite in the data folder.", extra={"secret": True}),
     ] = ""
     database_connections: Annotated[
         int, Meta(ge=2, le=1000, description="Connections to PostgreSQL, at most.")
@@ -118,8 +134,7 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     master_key_former: Annotated[
         str,
         Meta(
-            description="While the master key is changed: the one before, until `talkwire keys rotate-master` "
-            "was run.",
+            description="While it is changed: the one before, until `talkwire keys rotate-master` was run.",
             extra={"secret": True},
         ),
     ] = ""
@@ -258,8 +273,7 @@ class Sanitation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             gt=0,
             le=60,
-            description="Processor time for one picture, and as much again for each MB of it; over it the file "
-            "is rejected.",
+            description="Processor time for one picture, and as much for each MB; over it it is rejected.",
         ),
     ] = 1
     rebuild_wall_seconds: Annotated[

@@ -41,8 +41,12 @@ class Process:
             raise StartFailed(f"exit {self._child.returncode}:\n{self.log.read_text()[-2000:]}")
 
     def family(self) -> list[int]:
-        """Return the ids of the process and of all it started: they share its session."""
-        return [pid for pid in _all_pids() if _session_of(pid) == self.pid]
+        """Return the ids of the process and of all it started: they share its session, or have one of their own."""
+        parents = {pid: _parent_and_session_of(pid) for pid in _all_pids()}
+        family = {pid for pid, (_, session) in parents.items() if session == self.pid}
+        while born := {pid for pid, (parent, _) in parents.items() if parent in family} - family:
+            family |= born
+        return sorted(family)
 
     def cpu_seconds(self) -> float:
         """Return user and system time so far, of the whole family."""
@@ -82,9 +86,9 @@ def _stat_of(pid: int) -> list[str]:
         return []
 
 
-def _session_of(pid: int) -> int:
+def _parent_and_session_of(pid: int) -> tuple[int, int]:
     fields = _stat_of(pid)
-    return int(fields[3]) if fields and fields[0] != "Z" else 0
+    return (int(fields[1]), int(fields[3])) if fields and fields[0] != "Z" else (0, 0)
 
 
 def cpu_seconds_of(pid: int) -> float:

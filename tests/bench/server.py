@@ -79,6 +79,11 @@ class Talkwire:
     async def connect(self, source: str | None = None) -> Connection:
         return await connect(self.address, source)
 
+    async def connect_storage(self) -> Connection:
+        """Connect to where discovery sends clients with their files, without TLS."""
+        host, _, port = self.names["LP_SWIFT_HTTP"].rpartition(":")
+        return await connect((host, int(port)))
+
     def complaints(self) -> str:
         """Return the end of what it logged."""
         log = self.folder / "server.log"

@@ -49,6 +49,7 @@ from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.ids import new_token
 from talkwire.routing.skills import Skills
+from talkwire.storage.process import StorageProcess
 
 
 def registry_of(base: Foundation, sign_in_door: SignIn) -> Registry:
@@ -100,7 +101,8 @@ def application(
         SocketLimits(sockets.frame_bytes, sockets.outbox_bytes),
         PeerLimits(sockets.requests_per_second, sockets.requests_burst),
     )
-    base_host = BaseHost(settings.listen.public_host, settings.listen.port, settings.listen.storage_host)
+    listen = settings.listen
+    base_host = BaseHost(listen.public_host, listen.port, listen.storage_host, listen.storage_port or 0)
     callers = Callers(connectors.sentinel, connectors.rates, clock)
     app.add_routes(
         connector_send.routes(services, dispatch, callers)
@@ -126,7 +128,9 @@ def application(
     return app
 
 
-def readiness_checks(database: Database, file_store: FileStore) -> dict[str, health.Check]:
+def readiness_checks(
+    database: Database, file_store: FileStore, storage_process: StorageProcess
+) -> dict[str, health.Check]:
     async def database_answers() -> None:
         await database.read("SELECT 1 AS one")
 
@@ -138,4 +142,8 @@ def readiness_checks(database: Database, file_store: FileStore) -> dict[str, hea
         await file_store.put(probe, one_byte(), 1)
         await file_store.delete(probe)
 
-    return {"database": database_answers, "files": files_are_writable}
+    return {
+        "database": database_answers,
+        "files": files_are_writable,
+        "storage process": storage_process.check,
+    }

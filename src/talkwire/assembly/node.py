@@ -16,6 +16,7 @@ from talkwire.assembly.keys import KeyRooms, open_keys
 from talkwire.assembly.rooms import services_of, survey_app_of, timing_of
 from talkwire.assembly.scanner import watch_scanner
 from talkwire.assembly.sealing_store import seal_what_lies_open
+from talkwire.assembly.storage import storage_of
 from talkwire.assembly.webhooks import webhooks_of
 from talkwire.audit.jobs import jobs as audit_jobs
 from talkwire.backends.database.port import Database
@@ -38,6 +39,7 @@ from talkwire.ops.worker import Worker
 from talkwire.routing.service import Routing
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
+from talkwire.storage.process import StorageProcess
 from talkwire.webhooks.service import Webhooks
 
 
@@ -58,6 +60,7 @@ class Node:
     connectors: ConnectorRooms
     webhooks: Webhooks
     files: FileRooms
+    storage: StorageProcess
     keys: KeyRooms
 
     @property
@@ -80,6 +83,7 @@ class Node:
         """Let go of the database and everything else."""
         self.services.presence.close()
         await self.webhooks.close()
+        await self.storage.stop(1)
         await self.tasks.close()
         await self.worker.stop()
         await self.files.close()
@@ -120,11 +124,10 @@ async def _assemble(base: Foundation) -> Node:
     connectors = connector_rooms(base, identity, keys)
     webhooks = webhooks_of(base, connectors.apps, services)
     app = application(base, identity, services, skills, registry, connectors)
-    app.add_routes(
-        health.routes(
-            readiness_checks(database, file_store), lambda: registry.is_draining, base.metrics.render
-        )
-    )
+    storage = storage_of(base, files)
+    checks = readiness_checks(database, file_store, storage)
+    app.add_routes(health.routes(checks, lambda: registry.is_draining, base.metrics.render))
+    app.add_routes(erasure_routes(erasure.erasures, erasure.receipt_keys))
     base.database.on_commit(base.metrics.batch_committed)
     files.watch(base.metrics)
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
@@ -137,7 +140,6 @@ async def _assemble(base: Foundation) -> Node:
         *keys.rotations.jobs(),
         *watch_scanner(files.scanner, base.metrics),
     ]
-    app.add_routes(erasure_routes(erasure.erasures, erasure.receipt_keys))
     worker = Worker(jobs, base.metrics.job_ran)
     await erasure.runs.replay()  # before anybody can ask for what was erased
     await routing.start()
@@ -160,5 +162,6 @@ async def _assemble(base: Foundation) -> Node:
         connectors,
         webhooks,
         files,
+        storage,
         keys,
     )

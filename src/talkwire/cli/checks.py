@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from talkwire.cli.failures import CannotStart, reason_of
-from talkwire.cli.ground import open_port, with_demo_port
+from talkwire.cli.ground import open_port, ports_of, with_demo_ports
 from talkwire.kernel.errors import Unavailable
 from talkwire.settings import MIB, Settings
 from talkwire.vault.errors import MasterKeyWrong
@@ -135,8 +135,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     running = holder_of(settings.storage.data_path)
     if running:
         yield Finding("server", "ok", f"process {running} runs on this data folder")
-    listen = with_demo_port(settings).listen
-    for flag, port in (("--port", listen.port), ("--http-port", listen.http_port)):
+    listen = with_demo_ports(settings).listen
+    for flag, port in ports_of(listen):
         if port is None:
             continue
         name = f"port {port}"

@@ -21,7 +21,7 @@ SERVICE_VARIABLES = (
     "LP_MSGHIST",
     "LP_RTBF",
 )
-"""One node serves them all, so each is the same `host:port`."""
+"""One node serves them all, so each is the same `host:port`; but files may have one of their own."""
 
 
 def variables(book: DemoBook, listen: Listen, authority: CertificateFiles | None) -> dict[str, str]:
@@ -46,8 +46,9 @@ def variables(book: DemoBook, listen: Listen, authority: CertificateFiles | None
     return {
         "LP_ACCOUNT": book.account_id,
         **dict.fromkeys(SERVICE_VARIABLES, listen.advertised),
-        **({"LP_SWIFT": listen.storage_host} if listen.storage_host else {}),
+        "LP_SWIFT": listen.advertised_storage,
         "LP_HTTP": listen.advertised_http,
+        "LP_SWIFT_HTTP": listen.advertised_storage_http,
         **people,
         "LP_APP_CLIENT_ID": book.client_id,
         "LP_APP_CLIENT_SECRET": book.client_secret,

@@ -12,12 +12,13 @@ from typing import IO
 from msgspec.structs import replace
 
 from talkwire.cli.failures import BadRequest, CannotStart, reason_of
-from talkwire.settings import Settings
+from talkwire.ops.tuning import BACKLOG
+from talkwire.settings import Listen, Settings
 from talkwire.vault.errors import MasterKeyWrong
 from talkwire.vault.masters import make_private
 
 DEMO_HTTP_PORT = 8080
-BACKLOG = 4096  # a reconnect storm fills the queue faster than one loop turn empties it
+DEMO_STORAGE_PORT, DEMO_STORAGE_HTTP_PORT = 8444, 8081
 
 
 @dataclass
@@ -28,33 +29,63 @@ class Ground:
     lock: IO[bytes]
     tls_sockets: list[socket.socket]
     http_sockets: list[socket.socket]
+    storage_tls_sockets: list[socket.socket]
+    storage_http_sockets: list[socket.socket]
 
 
 def take_ground(settings: Settings) -> Ground:
     """Make the folders, lock them, open the ports. Raises CannotStart, in words for an operator."""
-    settings = with_demo_port(settings)
+    settings = with_demo_ports(settings)
     prepare_folder(settings.storage.data_path)
     prepare_keys_folder(settings.storage.keys_path)
     lock = take_lock(settings.storage.data_path)
     listen = settings.listen
-    tls_sockets = open_port(listen.host, listen.port, "--port")
-    http_sockets: list[socket.socket] = []
-    if listen.http_port is not None:
-        http_sockets = open_port(listen.host, listen.http_port, "--http-port")
+    opened = [
+        open_port(listen.host, port, flag) if port is not None else [] for flag, port in ports_of(listen)
+    ]
+    ports = [sockets[0].getsockname()[1] if sockets else None for sockets in opened]
     listen = replace(
-        listen,
-        port=tls_sockets[0].getsockname()[1],
-        http_port=http_sockets[0].getsockname()[1] if http_sockets else None,
+        listen, port=ports[0], http_port=ports[1], storage_port=ports[2], storage_http_port=ports[3]
     )
-    return Ground(replace(settings, listen=listen), lock, tls_sockets, http_sockets)
+    return Ground(replace(settings, listen=listen), lock, *opened)
 
 
-def with_demo_port(settings: Settings) -> Settings:
-    """A demo serves plain http too: on 8080, or on any free port when `--port 0` asks for any."""
+def ports_of(listen: Listen) -> list[tuple[str, int | None]]:
+    """Every port that may be wanted, with the flag that names another."""
+    return [
+        ("--port", listen.port),
+        ("--http-port", listen.http_port),
+        ("--storage-port", listen.storage_port),
+        ("--storage-http-port", listen.storage_http_port),
+    ]
+
+
+def with_demo_ports(settings: Settings) -> Settings:
+    """A demo serves plain http too: on 8080, or on any free port when `--port 0` asks for any.
+
+    And files through a process of their own: nobody has to know those ports, so what is not free is not insisted on.
+    """
     listen = settings.listen
-    if not settings.process.demo or listen.http_port is not None:
+    if not settings.process.demo:
         return settings
-    return replace(settings, listen=replace(listen, http_port=DEMO_HTTP_PORT if listen.port else 0))
+    if listen.http_port is None:
+        listen = replace(listen, http_port=DEMO_HTTP_PORT if listen.port else 0)
+    if listen.storage_port is None and listen.storage_http_port is None:
+        is_usual = listen.http_port == DEMO_HTTP_PORT
+        wanted = (DEMO_STORAGE_PORT, DEMO_STORAGE_HTTP_PORT) if is_usual else (0, 0)
+        ports = [port if _is_free(listen.host, port) else 0 for port in wanted]
+        listen = replace(listen, storage_port=ports[0], storage_http_port=ports[1])
+    return replace(settings, listen=listen)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        opened = open_port(host, port, "")
+    except (BadRequest, CannotStart):
+        return False
+    for one in opened:
+        one.close()
+    return True
 
 
 def prepare_folder(path: Path) -> None:

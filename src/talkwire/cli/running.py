@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import ssl
@@ -15,20 +14,20 @@ from aiohttp import web
 from talkwire.accounts.service import Accounts
 from talkwire.backends.database.port import DatabaseInUse, SchemaTooNew
 from talkwire.cli.failures import CannotStart, reason_of
-from talkwire.cli.ground import BACKLOG, Ground
+from talkwire.cli.ground import Ground
 from talkwire.connectors.apps import Apps
 from talkwire.identity.agents import Agents
 from talkwire.kernel.clock import Clock, SystemClock
 from talkwire.kernel.errors import Unavailable
+from talkwire.ops.listeners import Listening, open_application
 from talkwire.ops.logs import new_incident_id
 from talkwire.ops.metrics import Metrics
-from talkwire.ops.proxies import parse_networks
-from talkwire.ops.requests import proxy_middleware, recorder
 from talkwire.ops.tls import Tls
 from talkwire.ops.tuning import settle_memory
 from talkwire.ops.worker import Worker
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
+from talkwire.storage.process import StorageProcess
 from talkwire.vault.errors import MasterKeyWrong
 
 log = structlog.get_logger()
@@ -49,6 +48,8 @@ class Node(Protocol):
     def skills(self) -> Skills: ...
     @property
     def apps(self) -> Apps: ...
+    @property
+    def storage(self) -> StorageProcess: ...
 
     async def drain(self) -> None:
         """Take nothing new: not ready, sockets closed with 1001, what was handed in is committed."""
@@ -109,39 +110,39 @@ def _tls(settings: Settings) -> Tls:
     return Tls.of_local_authority(settings.storage.data_path / "tls", listen.host)
 
 
-READ_BUFFER_BYTES = 64 * 1024
-"""Twice as much of a body may wait in memory before its sender is held up."""
-
-
 async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
-    if trusted := parse_networks(ground.settings.listen.proxy_addresses):
-        node.app.middlewares.insert(0, proxy_middleware(trusted))
-    runner = web.AppRunner(
-        node.app,
-        read_bufsize=READ_BUFFER_BYTES,
-        access_log_class=recorder(
-            node.metrics.http_answered,
-            node.metrics.upload_ended,
-            log_requests=ground.settings.logs.log_requests,
-        ),
-        access_log=logging.getLogger("talkwire.requests"),
-        handle_signals=False,
-        keepalive_timeout=75,
-        shutdown_timeout=ground.settings.process.drain_seconds * 0.2,
-        auto_decompress=False,  # a small body may not unfold into a large one
+    """Serve on every socket; files through a process of their own on theirs. Raises CannotStart."""
+    settings = ground.settings
+    how = Listening(
+        node.metrics.http_answered,
+        node.metrics.upload_ended,
+        settings.logs.log_requests,
+        settings.listen.proxy_addresses,
+        settings.process.drain_seconds,
     )
-    await runner.setup()
-    for listener in ground.tls_sockets:
-        await web.SockSite(runner, listener, ssl_context=tls.context, backlog=BACKLOG).start()
-    for listener in ground.http_sockets:
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+    runner = await open_application(node.app, how, ground.tls_sockets, ground.http_sockets, tls.context)
+    if ground.storage_tls_sockets or ground.storage_http_sockets:
+        try:
+            await node.storage.start(
+                ground.storage_tls_sockets,
+                ground.storage_http_sockets,
+                certificate=str(tls.certificate),
+                certificate_key=str(tls.key),
+            )
+        except Unavailable as error:
+            raise CannotStart(str(error)) from error
     return runner
 
 
 async def _announce(node: Node, settings: Settings, tls: Tls) -> None:
     """Say where to go, once all ports listen."""
     listen = settings.listen
-    log.info("listening", tls=listen.advertised, http=listen.advertised_http or None)
+    log.info(
+        "listening",
+        tls=listen.advertised,
+        http=listen.advertised_http or None,
+        files=listen.advertised_storage if listen.advertised_storage != listen.advertised else None,
+    )
     if settings.process.demo:
         from talkwire.cli.demo import open_demo  # noqa: PLC0415 -- no part of a production start
 
@@ -151,9 +152,10 @@ async def _announce(node: Node, settings: Settings, tls: Tls) -> None:
 async def _stop(node: Node, runner: web.AppRunner, seconds: float) -> None:
     """Drain within the time: listeners first, then sockets and commits, then open requests."""
     try:
-        async with asyncio.timeout(seconds * 0.9):
+        async with asyncio.timeout(seconds * 0.9), asyncio.TaskGroup() as group:
             for site in tuple(runner.sites):
                 await site.stop()
+            group.create_task(node.storage.stop(seconds * 0.6))
             async with asyncio.timeout(seconds * 0.5):
                 await node.drain()
             await runner.cleanup()

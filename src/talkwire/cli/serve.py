@@ -20,6 +20,13 @@ from talkwire.settings import Settings
 @click.option("--host", metavar="HOST", help="Address to listen on [127.0.0.1].")
 @click.option("--port", type=int, metavar="PORT", help="Port with TLS; 0: any free [8443].")
 @click.option("--http-port", type=int, metavar="PORT", help="Port without TLS [off; 8080 in a demo].")
+@click.option(
+    "--storage-port",
+    type=int,
+    metavar="PORT",
+    help="Port with TLS for files alone [off; see docs/settings.md].",
+)
+@click.option("--storage-http-port", type=int, metavar="PORT", help="The same without TLS.")
 @click.option("--config", metavar="FILE", help="Settings in TOML; see docs/settings.md.")
 def command(config: str | None, **flags: Any) -> None:
     """Run a server until SIGTERM or Ctrl-C."""

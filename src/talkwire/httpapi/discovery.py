@@ -23,13 +23,14 @@ class BaseHost:
     """What clients are told to dial, with `https://` or `wss://` before it.
 
     `public_host` when it is configured; otherwise the host the client itself named. Whoever asks without
-    TLS gets `tls_port` in place of the plain port (0: the Host header as it is). `storage_host` is the one
-    for files, when they have a host of their own.
+    TLS gets `tls_port` in place of the plain port (0: the Host header as it is). Files may have a host of their own,
+    `storage_host`, or a port with TLS, `storage_port`.
     """
 
     public_host: str = ""
     tls_port: int = 0
     storage_host: str = ""
+    storage_port: int = 0
 
     def of(self, request: web.Request) -> str:
         """`host` or `host:port`. Raises HostNotAllowed."""
@@ -38,8 +39,18 @@ class BaseHost:
         host = check_host(request.headers.get("Host", ""))
         if request.secure or not self.tls_port:
             return host
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return name if self.tls_port == HTTPS_PORT else f"{name}:{self.tls_port}"
+        return _at_port(host, self.tls_port)
+
+    def of_storage(self, request: web.Request) -> str:
+        """The same for files; empty when they have neither host nor port of their own. Raises HostNotAllowed."""
+        if self.storage_host or self.public_host or not self.storage_port:
+            return self.storage_host
+        return _at_port(check_host(request.headers.get("Host", "")), self.storage_port)
+
+
+def _at_port(host: str, port: int) -> str:
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return name if port == HTTPS_PORT else f"{name}:{port}"
 
 
 def routes(accounts: Accounts, base_host: BaseHost) -> list[web.RouteDef]:
@@ -76,8 +87,8 @@ async def _look_up(request: web.Request, accounts: Accounts, base_host: BaseHost
     host = base_host.of(request)
     service = request.match_info.get("service")
     if service is not None:
-        return domains.base_uri(account_id, service, host, base_host.storage_host)
-    return _all(account_id, host, base_host.storage_host, request.query.get("service"))
+        return domains.base_uri(account_id, service, host, base_host.of_storage(request))
+    return _all(account_id, host, base_host.of_storage(request), request.query.get("service"))
 
 
 def _all(account_id: AccountId, host: str, storage_host: str, service: str | None) -> dict[str, Any]:

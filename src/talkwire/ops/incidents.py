@@ -1,17 +1,24 @@
 """Bugs: logged once with an id, which is all the client is told."""
 
+from typing import Protocol
+
 import structlog
 
 from talkwire.ops.logs import new_incident_id
-from talkwire.ops.metrics import Metrics
 
 log = structlog.get_logger()
+
+
+class Count(Protocol):
+    """What counts bugs: the metrics."""
+
+    def incident(self) -> None: ...
 
 
 class IncidentLog:
     """Where exceptions go that are not refusals."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Count) -> None:
         self._metrics = metrics
 
     def record(self, error: BaseException, what: str) -> str:

@@ -16,7 +16,7 @@ class Tls:
     """A certificate that renews itself (ours), or is read again when its file changes (the operator's)."""
 
     def __init__(self, certificate: Path, key: Path, own: CertificateFiles | None, names: list[str]) -> None:
-        self._certificate, self._key = certificate, key
+        self.certificate, self.key = certificate, key
         self.own = own
         self._names = names
         self.read_at = certificate.stat().st_mtime_ns
@@ -37,11 +37,11 @@ class Tls:
         """Renew what is ours when it is due; take up what changed on disk. New connections see it."""
         if self.own is not None:
             ensure_certificates(self.own.folder, self._names, datetime.now(UTC))
-        changed_at = self._certificate.stat().st_mtime_ns
+        changed_at = self.certificate.stat().st_mtime_ns
         if changed_at != self.read_at:
-            self.context.load_cert_chain(self._certificate, self._key)
+            self.context.load_cert_chain(self.certificate, self.key)
             self.read_at = changed_at
-            log.info("certificate read anew", file=str(self._certificate))
+            log.info("certificate read anew", file=str(self.certificate))
 
     def job(self) -> Job:
         return Job(name="ops.refresh_certificate", run=self.refresh, every=timedelta(hours=1))

@@ -7,6 +7,8 @@ import sys
 
 SWITCH_SECONDS = 0.0005
 ARENAS = 2
+BACKLOG = 4096
+"""Connections that wait to be accepted: a reconnect storm fills the queue faster than one loop turn empties it."""
 _M_ARENA_MAX = -8  # malloc.h of glibc
 
 

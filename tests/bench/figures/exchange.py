@@ -63,7 +63,7 @@ async def _throughput(bench: Bench, server: Talkwire, picture: bytes) -> Through
 
 
 async def _prepare(server: Talkwire, pair: Pair, picture: bytes) -> Exchange:
-    return Exchange(pair, await server.connect(), await server.connect(), picture)
+    return Exchange(pair, await server.connect_storage(), await server.connect_storage(), picture)
 
 
 async def _exchange_one(exchange: Exchange) -> None:

@@ -54,7 +54,7 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
 async def _arrive(server: Talkwire) -> Party:
     connection = await server.connect()
     token = await sign_up(connection, server.account)
-    return Party(await open_consumer(server, token), connection)
+    return Party(await open_consumer(server, token), await server.connect_storage())
 
 
 async def _put_one(party: Party) -> None:
