@@ -334,6 +334,25 @@ async def test_a_sender_that_trickles_is_told_408(desk: Desk) -> None:
     await runner.cleanup()
 
 
+async def test_an_account_that_holds_its_share_of_uploads_is_told_429_and_when_to_come_back(
+    desk: Desk,
+) -> None:
+    runner, port = await serve(desk, FileLimits(uploads_per_account=1))
+    slow, quick = await desk.slot(AGENT), await desk.slot(CONSUMER)
+    async with aiohttp.ClientSession() as session:
+        server = Server(desk, f"http://127.0.0.1:{port}", port, session)
+        more = "Content-Length: 1000\r\nExpect: 100-continue"
+        reader, writer = await server.raw(put_head(slow, slow.signature, more))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100")  # its body is wanted: it has its place
+        refused = await server.put(quick, PICTURE)
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+        writer.close()
+        async with asyncio.timeout(5):
+            while (await server.put(quick, PICTURE)).status != 201:
+                await asyncio.sleep(0.01)
+    await runner.cleanup()
+
+
 async def test_many_slow_senders_do_not_hold_up_a_quick_one(server: Server) -> None:
     slow = []
     for number in range(200):
