@@ -14,6 +14,7 @@ import pytest
 from files_desk import pieces, until_files
 from talkwire.backends.filestore import localdisk
 from talkwire.backends.filestore.localdisk import LocalDisk
+from talkwire.backends.filestore.localdisk_spread import is_spread, spread
 from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge
 from talkwire.kernel.errors import StorageFull, Unavailable
 
@@ -43,6 +44,17 @@ async def test_what_was_put_is_what_is_read(disk: LocalDisk, size: int) -> None:
     assert stored == (size, hashlib.sha256(data).hexdigest())
     assert await disk.size(KEY) == size
     assert await whole(disk, KEY) == data
+
+
+async def test_folders_of_objects_are_spread_over_the_disk(disk: LocalDisk, tmp_path: Path) -> None:
+    try:
+        assert is_spread(tmp_path / "objects")
+    except OSError:
+        pytest.skip("this file system knows no such wish")
+
+
+def test_a_wish_that_cannot_be_told_is_dropped(tmp_path: Path) -> None:
+    spread(tmp_path / "absent")
 
 
 async def test_a_piece_is_read_from_anywhere(disk: LocalDisk) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from talkwire.backends.filestore.localdisk_objects import Draft, Folders, Reader, sync
+from talkwire.backends.filestore.localdisk_spread import spread
 from talkwire.backends.filestore.port import (
     Listed,
     ObjectMissing,
@@ -143,6 +144,8 @@ class LocalDisk:
         return self._objects / key[-2:] / key
 
     def _prepare(self) -> None:
+        self._objects.mkdir(parents=True, exist_ok=True)
+        spread(self._objects)
         for shard in range(256):
             (self._objects / f"{shard:02x}").mkdir(parents=True, exist_ok=True)
         for folder in (self._objects, self._objects.parent):
