@@ -28,7 +28,7 @@ async def slots(line: Line, count: int) -> list[Json]:
 async def trickle(line: Line, slot: Json, start_seconds: float) -> str:
     """PUT at a byte a second until the server has had enough; the first line of what it said, or nothing."""
     await asyncio.sleep(start_seconds)  # a crowd does not come through the door at once
-    host, port = line.live.env["LP_HTTP"].split(":")
+    host, port = line.live.env["LP_SWIFT_HTTP"].split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     where = f"{slot['relativePath']}?{urlencode(slot['queryParams'])}"
     head = f"PUT {where} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"

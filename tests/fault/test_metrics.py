@@ -1,5 +1,6 @@
 """What happened to a running server shows at `/metrics`."""
 
+import asyncio
 import json
 import re
 import urllib.request
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from consumer import signed_up
+from fault.wire import until
 from live import Live, serving
 from pictures import png_file
 
@@ -19,13 +21,21 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live
 
 
+def page(live: Live) -> str:
+    with urllib.request.urlopen(f"http://{live.env['LP_HTTP']}/metrics") as answer:
+        return str(answer.read().decode())
+
+
 def metric(live: Live, line: str) -> float:
     """The value after this name (and labels)."""
-    with urllib.request.urlopen(f"http://{live.env['LP_HTTP']}/metrics") as answer:
-        text = answer.read().decode()
+    text = page(live)
     found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
     assert found, text
     return float(found[1])
+
+
+async def counts(live: Live, line: str) -> bool:
+    return f"\n{line} " in await asyncio.to_thread(page, live)
 
 
 async def test_sockets_events_commits_and_uploads_are_counted(live: Live, tmp_path: Path) -> None:
@@ -38,6 +48,7 @@ async def test_sockets_events_commits_and_uploads_are_counted(live: Live, tmp_pa
     assert metric(live, "talkwire_events_appended_total") == 3
     assert metric(live, "talkwire_batch_events_count") == 3
     assert metric(live, "talkwire_commit_seconds_count") > metric(live, "talkwire_batch_events_count")
+    await until(lambda: counts(live, 'talkwire_uploads_total{status="201"}'))  # told by the storage process
     assert metric(live, 'talkwire_uploads_total{status="201"}') == 1
     assert metric(live, "talkwire_upload_bytes_total") == png_file(tmp_path).stat().st_size
     assert metric(live, "talkwire_incidents_total") == 0
@@ -49,4 +60,5 @@ async def test_sockets_events_commits_and_uploads_are_counted(live: Live, tmp_pa
 
 def test_a_node_that_works_is_ready(live: Live) -> None:
     with urllib.request.urlopen(f"http://{live.env['LP_HTTP']}/readyz") as answer:
-        assert json.load(answer) == {"ready": True, "checks": {"database": "ok", "files": "ok"}}
+        checks = {"database": "ok", "files": "ok", "storage process": "ok"}
+        assert json.load(answer) == {"ready": True, "checks": checks}

@@ -85,7 +85,7 @@ class Verdict:
                 if not slot.is_ok:
                     self.said.append(f"{upload.path}, {why}, has no download URL: {slot}")
                     return
-                where, query = self.line.url(upload.path), slot.body["queryParams"]
+                where, query = self.line.storage_url(upload.path), slot.body["queryParams"]
                 status, body = await self.line.call("GET", where, params=query)
         if status != 200 or pixels_of(body) != pixels_of(upload.data):
             said = f"{status}, {len(body)} bytes of {len(upload.data)}"

@@ -63,6 +63,10 @@ class Line:
     def url(self, path: str) -> str:
         return f"http://{self.live.env['LP_HTTP']}{path}"
 
+    def storage_url(self, path: str) -> str:
+        """Where discovery sends clients with their files."""
+        return f"http://{self.live.env['LP_SWIFT_HTTP']}{path}"
+
     def account_url(self, rest: str) -> str:
         return self.url(f"/api/account/{self.live.account}/{rest}")
 
@@ -79,13 +83,15 @@ class Line:
     async def put(self, slot: Json, data: bytes) -> int:
         """PUT to an upload slot; the status. Raises Gone."""
         status, _ = await self.call(
-            "PUT", self.url(slot["relativePath"]), params=slot["queryParams"], data=data
+            "PUT", self.storage_url(slot["relativePath"]), params=slot["queryParams"], data=data
         )
         return status
 
     async def get(self, slot: Json) -> bytes:
         """GET by a download URL. Raises Gone, AssertionError."""
-        status, body = await self.call("GET", self.url(slot["relativePath"]), params=slot["queryParams"])
+        status, body = await self.call(
+            "GET", self.storage_url(slot["relativePath"]), params=slot["queryParams"]
+        )
         assert status == 200, (status, body[:200], slot["relativePath"])
         return body
 

@@ -5,11 +5,13 @@ It has no database and no key but the one of each file in hand, which the server
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
@@ -36,6 +38,11 @@ from talkwire.storage.tallies import Tallies
 from talkwire.storage.wire import Begin, Ready
 
 TELL_SECONDS = 0.25
+DRAIN_SHARE = 0.3
+"""Of the time that a stop may take: how long uploads under way are waited for. aiohttp's own end reads no body to its end."""
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Incidents:
@@ -46,6 +53,26 @@ class Incidents:
 
     def record(self, error: BaseException, what: str) -> str:
         return error.incident if isinstance(error, FailedThere) else self._log.record(error, what)
+
+
+class UnderWay:
+    """How many requests are, for whoever waits until none is."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.is_none = asyncio.Event()
+        self.is_none.set()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._count += 1
+        self.is_none.clear()
+        try:
+            return await handler(request)
+        finally:
+            self._count -= 1
+            if not self._count:
+                self.is_none.set()
 
 
 def main(link: int, parent: int) -> None:
@@ -70,7 +97,8 @@ async def serve(end: socket.socket) -> None:
     configure_logs(begin.log_level, begin.log_format)  # type: ignore[arg-type]  # the setting's own values
     tls = Tls.of_files(begin.certificate, begin.certificate_key) if begin.tls_listeners else None
     store = await LocalDisk.open(Path(begin.files_folder), may_block=True)
-    runner = await _open(begin, asking, tallies, store, tls)
+    under_way = UnderWay()
+    runner = await _open(begin, asking, tallies, store, tls, under_way)
     telling = asyncio.create_task(_tell(asking, tallies))
     async with Worker([tls.job()] if tls else [], _unheard):
         asking.notify(Ready())
@@ -78,6 +106,9 @@ async def serve(end: socket.socket) -> None:
         await asking.draining.wait()
     for site in tuple(runner.sites):
         await site.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(begin.drain_seconds * DRAIN_SHARE):
+            await under_way.is_none.wait()
     await runner.cleanup()
     await store.close()
     telling.cancel()
@@ -86,11 +117,12 @@ async def serve(end: socket.socket) -> None:
 
 
 async def _open(
-    begin: Begin, asking: Asking, tallies: Tallies, store: LocalDisk, tls: Tls | None
+    begin: Begin, asking: Asking, tallies: Tallies, store: LocalDisk, tls: Tls | None, under_way: UnderWay
 ) -> web.AppRunner:
     incidents = Incidents(IncidentLog(tallies))
     app = web.Application(
         middlewares=[
+            under_way.middleware,
             origin_middleware,
             cors_middleware,
             error_middleware(incidents),
