@@ -3,7 +3,7 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,94 @@ async def test_a_faulty_statement_fails_its_unit_alone(any_database: Database) -
     assert isinstance(results[0], Exception)
     assert not isinstance(results[0], Unavailable)
     assert await refs(any_database) == ["x"]
+
+
+async def test_a_refusal_leaves_those_beside_it_as_if_it_had_not_been(any_database: Database) -> None:
+    """However often a unit is run for it: each takes effect once, events keep their order and their numbers."""
+    await make_dialogs(any_database, "d1")
+    told: list[str] = []
+
+    async def refused(tx: Transaction) -> None:
+        await note("gone")(tx)
+        raise NotFound("no")
+
+    async def logged(tx: Transaction) -> int:
+        event = entry()
+        await tx.append([event])
+        return event.sequence
+
+    first = asyncio.create_task(any_database.write(note("first"), told.append))
+    numbers = [asyncio.create_task(any_database.write(logged)) for _ in range(2)]
+    beside = asyncio.create_task(any_database.write(refused))
+    last = [
+        asyncio.create_task(any_database.write(logged)),
+        asyncio.create_task(any_database.write(note("last"), told.append)),
+    ]
+    done = await asyncio.gather(first, *numbers, beside, *last, return_exceptions=True)
+    assert [type(result) for result in done] == [str, int, int, NotFound, int, str]
+    assert [result for result in done if type(result) is int] == [0, 1, 2]
+    assert (await refs(any_database), told) == (["first", "last"], ["first", "last"])
+    assert [row["sequence"] for row in await event_rows(any_database, "d1")] == [0, 1, 2]
+
+
+# --- what is left for the end ---
+
+
+class Ends:
+    """Leaves traces before a commit, by units that left something for that."""
+
+    def __init__(self) -> None:
+        self.fails_on = ""
+
+    def unit(self, ref: str, refusal: Exception | None = None) -> Callable[[Transaction], Awaitable[str]]:
+        async def unit(tx: Transaction) -> str:
+            await tx.at_end(self.finish, ref)
+            if refusal is not None:
+                raise refusal
+            return ref
+
+        return unit
+
+    async def finish(self, tx: Transaction, items: Sequence[Any]) -> None:
+        if self.fails_on in items:
+            raise NotFound("no end")
+        await note("+".join(items))(tx)
+
+
+async def test_what_is_left_for_the_end_is_done_before_the_commit(any_database: Database) -> None:
+    assert await any_database.write(Ends().unit("x")) == "x"
+    assert await refs(any_database) == ["x"]
+
+
+async def test_what_many_leave_for_the_end_is_done_in_order_and_once(any_database: Database) -> None:
+    ends = Ends()
+    await asyncio.gather(*(any_database.write(ends.unit(str(number))) for number in range(9)))
+    assert "+".join(await refs(any_database)).split("+") == [str(number) for number in range(9)]
+
+
+async def test_a_refused_unit_leaves_nothing_for_the_end(any_database: Database) -> None:
+    ends = Ends()
+    units = [ends.unit("a"), ends.unit("b", NotFound("no")), ends.unit("c")]
+    await asyncio.gather(*map(any_database.write, units), return_exceptions=True)
+    assert "+".join(await refs(any_database)) == "a+c"
+
+
+async def test_an_end_that_fails_undoes_whose_it_was_alone(any_database: Database) -> None:
+    ends = Ends()
+    ends.fails_on = "b"
+
+    async def unit(tx: Transaction) -> None:
+        await note("of b")(tx)
+        await ends.unit("b")(tx)
+
+    done = await asyncio.gather(
+        any_database.write(ends.unit("a")),
+        any_database.write(unit),
+        any_database.write(ends.unit("c")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in done] == [str, NotFound, str]
+    assert await refs(any_database) == ["a", "c"]
 
 
 async def test_a_unit_sees_what_came_before_it_in_the_queue(any_database: Database) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from talkwire.audit import rules, store
 from talkwire.audit.batch import Batch, Drafts
@@ -23,7 +23,8 @@ class Trail:
     """The only door to the records of what was done.
 
     Whoever changes something in a unit of its own writes the record in the same unit: `seal` before it,
-    `write` in it, as its last statements (the head of the account's chain is locked from there to the end).
+    `write` in it. The statements come last in the commit, once for all who share it: the head of the account's
+    chain is locked from there to the end.
     Whoever answers without a unit awaits `record` first. Neither can be half done.
     """
 
@@ -84,9 +85,16 @@ class Trail:
         return Sealed(by_account, {account_id: self._codes[account_id] for account_id in by_account})
 
     async def write(self, tx: Transaction, sealed: Sealed) -> None:
-        """Chain entries in the unit that does what they say. Awaits only `tx`; may be run again."""
-        for account_id in sorted(sealed.by_account):  # one order for all, so that nobody deadlocks
-            drafts, key = sealed.by_account[account_id], sealed.codes[account_id]
+        """Chain entries in the unit that does what they say. Awaits only `tx`; may be run again.
+
+        They are written before COMMIT, together with those of whoever shares it.
+        """
+        await tx.at_end(self._chain, sealed)
+
+    async def _chain(self, tx: Transaction, parts: Sequence[Sealed]) -> None:
+        whole = parts[0] if len(parts) == 1 else _joined(parts)
+        for account_id in sorted(whole.by_account):  # one order for all, so that nobody deadlocks
+            drafts, key = whole.by_account[account_id], whole.codes[account_id]
             head = self._heads.get(account_id) or await store.lock_head(tx, account_id)
             if head is not None and not await self._follow(tx, account_id, head, drafts, key):
                 # written by another node, or by a unit that was undone
@@ -177,3 +185,14 @@ class Trail:
         for account_id, draft in drafts:
             by_account.setdefault(account_id, []).append(draft)
         return Sealed(by_account, self._codes)
+
+
+def _joined(parts: Sequence[Sealed]) -> Sealed:
+    """All of them, in order."""
+    by_account: dict[str, list[Draft]] = {}
+    codes: dict[str, bytes] = {}
+    for part in parts:
+        codes |= part.codes
+        for account_id, drafts in part.by_account.items():
+            by_account.setdefault(account_id, []).extend(drafts)
+    return Sealed(by_account, codes)

@@ -93,7 +93,7 @@ class Publications:
             conversation_id=conversation_id,
             publisher_id=who.id,
             file=file,
-            message=msgspec.structs.replace(message, preview=None),
+            message=message if message.preview is None else msgspec.structs.replace(message, preview=None),
             consumer_id=consumer_id,
             preview=preview,
             sealed_preview=sealed_preview,
@@ -139,7 +139,8 @@ class Publications:
         if made is not None:
             return made, await self._previews.seal(file, made)
         if file.state is FileState.PUBLISHED or self._previews.are_made:
-            await self._previews.list_for(file.account_id, [file.relative_path])  # at hand for telling
+            if self._previews.find_held(*file.name) is None:
+                await self._previews.list_for(file.account_id, [file.relative_path])  # at hand for telling
         else:
             self._previews.hold(*file.name, "")
         return None, b""

@@ -100,6 +100,8 @@ class FileRegister:
             return
         file, at_ms = held
         shown = PublishedIn(publication.conversation_id, is_public)
+        if file.state is FileState.PUBLISHED and file.published_in[:1] == (shown,):
+            return
         rest = tuple(earlier for earlier in file.published_in if earlier != shown)
         changed = msgspec.structs.replace(
             file, state=FileState.PUBLISHED, published_in=(shown, *rest)[:RECENT_PUBLICATIONS]

@@ -19,6 +19,8 @@ from talkwire.messaging.previews import Previews
 from talkwire.messaging.publishing import FILE, MAX_TRIES, Extras, Publishing, Reply
 from talkwire.messaging.telling import Telling
 
+_encode = msgspec.json.Encoder().encode
+
 
 class FilePublishing:
     """The slow sibling of `Publishing`: waits for a verdict, holds nobody up."""
@@ -46,10 +48,9 @@ class FilePublishing:
         Raises what `Publishing.submit` raises, and files' refusals: UnusableFile, NotJudgedYet and kin.
         """
         deadline = self._files.deadline()
-        stored = ContentEvent(
-            content_type=HOSTED_FILE,
-            message=msgspec.to_builtins(msgspec.structs.replace(message, preview=None)),
-        )
+        fields: dict[str, object] = msgspec.to_builtins(message)
+        fields.pop("preview", None)
+        stored = ContentEvent(content_type=HOSTED_FILE, message=fields)
         tries = 0
         while tries < MAX_TRIES:
             view = await self._publishing.get_view(who, dialog_id)
@@ -60,7 +61,7 @@ class FilePublishing:
                 await self._files.wait_for_verdict(who.account_id, message.relative_path, deadline)
                 continue  # all of it is judged again: much may have changed meanwhile
             tries += 1
-            outcome = await self._append(entry, view, publication, reply)
+            outcome = await self._append(entry, view, publication, fields, reply)
             if outcome is Outcome.STALE:
                 await self._publishing.renew_view(entry)
             else:
@@ -79,7 +80,12 @@ class FilePublishing:
         return await self._files.admit(who, conversation.conversation_id, conversation.consumer_id, message)
 
     async def _append(
-        self, entry: LoggedEvent, view: View, publication: Publication, reply: Reply
+        self,
+        entry: LoggedEvent,
+        view: View,
+        publication: Publication,
+        message: dict[str, object],
+        reply: Reply,
     ) -> Outcome:
         async def unit(tx: Transaction) -> Outcome:
             entry.outcome = Outcome.PENDING
@@ -100,7 +106,10 @@ class FilePublishing:
                 reply(entry)
             elif outcome is Outcome.APPENDED:
                 self._files.note(publication, audience=entry.audience)
-                entry.told_event = self._previews.join_held(publication.account_id, entry.event)
+                preview = self._previews.find_held(*publication.file.name)
+                if preview:
+                    told = ContentEvent(content_type=HOSTED_FILE, message={**message, "preview": preview})
+                    entry.told_event = _encode(told)
                 reply(entry)
                 self._telling.tell(entry, view)
 

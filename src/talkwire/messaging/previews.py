@@ -29,10 +29,9 @@ class Previews:
             if paths.get(row["event_id"]) in previews
         }
 
-    def join_held(self, account_id: AccountId, event: bytes) -> bytes:
-        """The same for one event whose preview was just stored; as it is when there is none."""
-        preview = self._files.find_held(account_id, path_of(event))
-        return with_preview(event, preview) if preview else event
+    def find_held(self, account_id: AccountId, relative_path: str) -> str:
+        """The preview of a file that was just published; empty when there is none."""
+        return self._files.find_held(account_id, relative_path) or ""
 
 
 def path_of(event: bytes) -> str:

@@ -126,6 +126,26 @@ async def test_a_record_is_in_the_unit_that_does_the_act_or_neither_is(brand: Br
     assert (report.is_whole, report.records) == (True, 0)
 
 
+async def test_acts_that_share_a_commit_are_one_chain_and_a_refused_one_is_not_in_it(brand: Brand) -> None:
+    async def act(number: int) -> None:
+        async def unit(_tx: Transaction) -> None:
+            if number % 5 == 3:
+                raise LookupError
+
+        await brand.trail.do(unit, slot(number), Entry(OTHER, Act.SETTING_CHANGED, str(number)))
+
+    await brand.trail.record(
+        slot(), Entry(OTHER, Act.SETTING_CHANGED, "first")
+    )  # from here on nothing is read
+    done = await asyncio.gather(*map(act, range(20)), return_exceptions=True)
+    assert sum(isinstance(result, LookupError) for result in done) == 4
+    for account_id in (ACCOUNT, OTHER):
+        report = await brand.verify(account_id)
+        assert (report.is_whole, report.records) == (True, 17)
+    told = [record.draft.subject for record in await store.list_records(brand.database, OTHER, 1, 20)]
+    assert told == [str(number) for number in range(20) if number % 5 != 3]
+
+
 async def test_what_is_personal_stands_nowhere_in_the_clear(brand: Brand) -> None:
     await brand.trail.record(
         Entry(

@@ -110,6 +110,17 @@ class Transaction(Protocol):
         """
         ...
 
+    async def at_end(self, finish: "Ending", item: object) -> None:
+        """Leave an item for the end: `finish(tx, items)` is awaited before COMMIT.
+
+        Whoever else is in the same commit may have left items for the same `finish`: they come together, in
+        order. What it raises undoes the unit; then `finish` is asked again with the others' items alone.
+        """
+        ...
+
+
+Ending = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
+Endings = dict[Ending, list[Any]]
 
 Unit = Callable[[Transaction], Awaitable[T]]
 """An `async def unit(tx)` that awaits nothing but `tx`, and may be run again from its start."""

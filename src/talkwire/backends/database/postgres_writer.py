@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from talkwire.backends.database.numbering import DialogState
-from talkwire.backends.database.port import Append, Row
+from talkwire.backends.database.port import Append, Ending, Endings, Row
 from talkwire.backends.database.postgres_append import append_run, is_written
 from talkwire.backends.database.postgres_errors import AGAIN, LOST, meaning_of
 from talkwire.backends.database.queue import (
@@ -37,6 +37,7 @@ class PostgresTransaction:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._endings: Endings = {}
 
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         rows: Sequence[Row] = await self._connection.fetch(sql, *args)
@@ -51,6 +52,16 @@ class PostgresTransaction:
 
     async def append(self, entries: Sequence[Append]) -> None:
         await append_run(self._connection, entries)
+
+    async def at_end(self, finish: Ending, item: object) -> None:
+        self._endings.setdefault(finish, []).append(item)
+
+    async def end(self) -> None:
+        """Before COMMIT: do what was left for it."""
+        while self._endings:
+            endings, self._endings = self._endings, {}
+            for finish, items in endings.items():
+                await finish(self, items)
 
 
 class CommitUnanswered(Exception):
@@ -118,7 +129,9 @@ class PostgresWriter:
         async def apply(connection: Any) -> None:
             nonlocal xid
             xid = None
-            work.result = await work.unit(PostgresTransaction(connection))
+            transaction = PostgresTransaction(connection)
+            work.result = await work.unit(transaction)
+            await transaction.end()
             xid = await connection.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
 
         async def was_applied(connection: Any) -> bool:

@@ -3,62 +3,27 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol
+from typing import Protocol
 
-from talkwire.backends.database.port import AlreadyExists, Append, Row
+from talkwire.backends.database.port import Append
 from talkwire.backends.database.queue import CommitHeard, Entry, Work, events_in, fail, heard_nothing
-from talkwire.backends.database.sqlite_append import LogWriter
-from talkwire.backends.database.sqlite_connection import hits_everyone, refusal_of, rewrite
+from talkwire.backends.database.sqlite_connection import hits_everyone, refusal_of
+from talkwire.backends.database.sqlite_transaction import SqliteTransaction, step
 from talkwire.kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
-_DUPLICATES = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
+class _Refused(Exception):
+    """A unit raised; what came before it in the batch can stand."""
 
-class SqliteTransaction:
-    """What a unit sees. Its methods never suspend: the writer steps a unit from start to end."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._log = LogWriter(connection)
-
-    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
-        return self._execute(sql, args).fetchall()
-
-    async def execute(self, sql: str, *args: object) -> int:
-        return max(self._execute(sql, args).rowcount, 0)
-
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        if _may_change_dialogs(sql):
-            self._log.forget()
-        try:
-            self._connection.executemany(rewrite(sql), rows)
-        except sqlite3.IntegrityError as error:
-            raise _meaning_of(error) from error
-
-    async def append(self, entries: Sequence[Append]) -> None:
-        self._log.append(entries)
-
-    def append_run(self, entries: Sequence[Append]) -> None:
-        """What `append` does, for the writer itself."""
-        self._log.append(entries)
-
-    def forget(self) -> None:
-        """Something was rolled back."""
-        self._log.forget()
-
-    def _execute(self, sql: str, args: tuple[object, ...]) -> sqlite3.Cursor:
-        if _may_change_dialogs(sql):
-            self._log.forget()
-        try:
-            return self._connection.execute(rewrite(sql), args)
-        except sqlite3.IntegrityError as error:
-            raise _meaning_of(error) from error
+    def __init__(self, work: Work, error: BaseException) -> None:
+        self.work = work
+        self.error = error
 
 
 GATHER_FROM = 24
@@ -142,33 +107,58 @@ class SqliteWriter:
     def _commit(self, batch: Sequence[Entry]) -> None:
         """Apply the batch in one transaction, or mark it as not applied. Never raises."""
         try:
-            if self._damaged:
-                self._connection.close()
-                self._open()
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._apply(batch)
-            self._connection.execute("COMMIT")
+            self._transact(batch, self._apply_boldly)
+        except _Refused as refused:
+            self._roll_back()
+            if len(batch) > 1:
+                self._commit_warily(batch)
+            else:
+                refused.work.error = refused.error
         except BaseException as error:  # noqa: BLE001 -- this thread has to live; each member hears of it
             self._give_up(batch, error)
 
-    def _apply(self, batch: Sequence[Entry]) -> None:
+    def _commit_warily(self, batch: Sequence[Entry]) -> None:
+        """The same once more, with a savepoint before each unit: what one of them refuses is undone alone."""
+        try:
+            self._transact(batch, self._apply_warily)
+        except BaseException as error:  # noqa: BLE001
+            self._give_up(batch, error)
+
+    def _transact(self, batch: Sequence[Entry], apply_work: Callable[[Work], None]) -> None:
+        if self._damaged:
+            self._connection.close()
+            self._open()
+        self._connection.execute("BEGIN IMMEDIATE")
         for kind, run in groupby(batch, type):
             if issubclass(kind, Append):
                 self._transaction.append_run(list(run))  # type: ignore[arg-type]
             else:
                 for work in run:
-                    self._apply_work(work)  # type: ignore[arg-type]
+                    apply_work(work)  # type: ignore[arg-type]
+        self._transaction.end()
+        self._connection.execute("COMMIT")
 
-    def _apply_work(self, work: Work) -> None:
+    def _apply_boldly(self, work: Work) -> None:
+        """Few units refuse anything, so none is given a savepoint at first: each is two statements more."""
         work.error = None  # of a former try
+        try:
+            work.result = step(work.unit(self._transaction))
+        except BaseException as error:
+            if hits_everyone(error):
+                raise
+            raise _Refused(work, error) from error
+
+    def _apply_warily(self, work: Work) -> None:
+        work.error = None
+        endings = self._transaction.list_endings()
         self._connection.execute("SAVEPOINT unit")
         try:
-            work.result = _step(work.unit(self._transaction))
+            work.result = step(work.unit(self._transaction))
         except BaseException as error:  # the unit's own refusal, or ours to pass on
             if hits_everyone(error) or not self._connection.in_transaction:
                 raise
             work.error = error
-            self._transaction.forget()
+            self._transaction.forget(endings)
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
@@ -194,22 +184,3 @@ class SqliteWriter:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._damaged = True
-
-
-def _step(unit: Awaitable[Any]) -> Any:
-    assert isinstance(unit, Coroutine)
-    try:
-        unit.send(None)
-    except StopIteration as end:
-        return end.value
-    unit.close()
-    raise RuntimeError("A unit of work awaited something other than its transaction.")
-
-
-def _may_change_dialogs(sql: str) -> bool:
-    """Whether dialogs that the log writer remembers may stand otherwise afterwards; new ones it does not know."""
-    return "dialogs" in sql and not sql.startswith(("SELECT", "INSERT INTO dialogs"))
-
-
-def _meaning_of(error: sqlite3.IntegrityError) -> Exception:
-    return AlreadyExists(str(error)) if error.sqlite_errorcode in _DUPLICATES else error
