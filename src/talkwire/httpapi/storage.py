@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import quote
 
 from aiohttp import web
@@ -91,7 +92,7 @@ class StorageEndpoint:
             return _plain(400, "400 Bad Request: incomplete body\n", close=True)
         response = web.Response(status=201, content_type="text/html", charset="UTF-8", headers=_SAFE)
         response.headers["Etag"] = received.etag
-        response.headers["Last-Modified"] = formatdate(received.received_at_ms // 1000, usegmt=True)
+        response.headers["Last-Modified"] = _date(received.received_at_ms // 1000)
         allow_any_origin(response.headers)
         return response
 
@@ -209,12 +210,18 @@ def _headers(request: web.Request, opened: Opened) -> dict[str, str]:
         **_SAFE,
         "Accept-Ranges": "bytes",
         "Etag": file.etag,
-        "Last-Modified": formatdate(file.received_at_ms // 1000, usegmt=True),
+        "Last-Modified": _date(file.received_at_ms // 1000),
         "Content-Disposition": _disposition(request, file),
-        "Expires": formatdate(opened.expires, usegmt=True),
+        "Expires": _date(opened.expires),
     }
     allow_any_origin(headers)
     return headers
+
+
+@lru_cache(maxsize=256)
+def _date(seconds: int) -> str:
+    """Unix seconds as HTTP writes them; many answers share one."""
+    return formatdate(seconds, usegmt=True)
 
 
 def _disposition(request: web.Request, file: HostedFile) -> str:
@@ -240,7 +247,7 @@ def _is_known(request: web.Request, file: HostedFile) -> bool:
 def _wanted_part(request: web.Request, file: HostedFile) -> Range | None:
     """The range asked for, unless it was asked of other bytes than these (If-Range)."""
     asked_of = request.headers.get("If-Range", "").strip('"')
-    if asked_of and asked_of not in {file.etag, formatdate(file.received_at_ms // 1000, usegmt=True)}:
+    if asked_of and asked_of not in {file.etag, _date(file.received_at_ms // 1000)}:
         return None
     return parse_range(request.headers.get("Range", ""), file.served_bytes)
 

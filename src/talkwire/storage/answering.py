@@ -30,6 +30,7 @@ from talkwire.storage.wire import (
     Said,
 )
 
+_encoder = msgspec.msgpack.Encoder()
 _said: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)
 
 
@@ -85,7 +86,7 @@ class Answering:
     async def _answer(self, number: int, question: Question) -> None:
         ORIGIN.set(question.origin)
         try:
-            body = msgspec.msgpack.encode(await self._perform(question))
+            body = _encoder.encode(await self._perform(question))
         except TalkwireError as refusal:
             self._send(Refused(number, refusals.pack(refusal)))
         except Exception as error:  # noqa: BLE001 -- a bug of ours is answered by its id alone

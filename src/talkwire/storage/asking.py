@@ -35,6 +35,10 @@ from talkwire.storage.wire import (
 T = TypeVar("T")
 
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
+_ADMISSION = msgspec.msgpack.Decoder(Admission)
+_RECEIVED = msgspec.msgpack.Decoder(Received)
+_OPENED = msgspec.msgpack.Decoder(Opened)
+_NOTHING = msgspec.msgpack.Decoder(None)
 
 
 class FailedThere(Exception):
@@ -56,25 +60,25 @@ class Asking:
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
 
     async def admit(self, ask: Ask) -> Admission:
-        return await self._ask(AdmitUpload(ask, ORIGIN.get()), Admission)
+        return await self._ask(AdmitUpload(ask, ORIGIN.get()), _ADMISSION)
 
     async def finish(self, ticket: int, kept: Kept) -> Received:
-        return await self._ask(FinishUpload(ticket, kept, ORIGIN.get()), Received)
+        return await self._ask(FinishUpload(ticket, kept, ORIGIN.get()), _RECEIVED)
 
     async def refuse(self, ticket: int, refusal: TalkwireError) -> None:
-        await self._ask(RefuseUpload(ticket, refusals.pack(refusal), ORIGIN.get()), None)
+        await self._ask(RefuseUpload(ticket, refusals.pack(refusal), ORIGIN.get()), _NOTHING)
 
     def drop(self, ticket: int) -> None:
         self.notify(DropUpload(ticket))
 
     async def open(self, ask: Ask) -> Opened:
-        return await self._ask(OpenDownload(ask, ORIGIN.get()), Opened)
+        return await self._ask(OpenDownload(ask, ORIGIN.get()), _OPENED)
 
     async def note_served(self, file: HostedFile, start: int, length: int) -> None:
-        await self._ask(NoteServed(file, start, length, ORIGIN.get()), None)
+        await self._ask(NoteServed(file, start, length, ORIGIN.get()), _NOTHING)
 
     async def note_tampered(self, file: HostedFile) -> None:
-        await self._ask(NoteTampered(file, ORIGIN.get()), None)
+        await self._ask(NoteTampered(file, ORIGIN.get()), _NOTHING)
 
     def note_missing(self, account_id: AccountId, relative_path: str) -> None:
         self.notify(NoteMissing(account_id, relative_path))
@@ -95,7 +99,7 @@ class Asking:
             case _:
                 self._settle(told)
 
-    async def _ask(self, question: Question, answer_type: type[T] | None) -> T:
+    async def _ask(self, question: Question, answer: msgspec.msgpack.Decoder[T]) -> T:
         self._number += 1
         number = self._number
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -105,7 +109,7 @@ class Asking:
             body = await waiting
         finally:
             del self._waiting[number]
-        return msgspec.msgpack.decode(body, type=answer_type)
+        return answer.decode(body)
 
     def _settle(self, told: Answer | Refused | Failed) -> None:
         waiting = self._waiting.get(told.number)

@@ -72,7 +72,7 @@ class LocalDisk:
     async def put(
         self, key: str, chunks: AsyncIterator[bytes], max_bytes: int, through: OpenThrough | None = None
     ) -> Stored:
-        draft = Draft(str(self._place(key)), self._folders)
+        draft = Draft(self._place(key), self._folders)
         gathered = _Gathered()
         size = 0
         try:
@@ -98,7 +98,7 @@ class LocalDisk:
     async def read(
         self, key: str, start: int = 0, length: int | None = None, through: ReadThrough | None = None
     ) -> AsyncGenerator[bytes, None]:
-        reader = Reader(str(self._place(key)), start, length, through)
+        reader = Reader(self._place(key), start, length, through)
         try:
             while not reader.at_end:
                 if chunk := self._at_once(reader) or await self._run_on_object(reader.read):
@@ -138,10 +138,10 @@ class LocalDisk:
         with _refused(missing=ObjectMissing):
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
-    def _place(self, key: str) -> Path:
+    def _place(self, key: str) -> str:
         if not _KEY.fullmatch(key):
             raise ValueError("an object's key is made by us: hex digits only")
-        return self._objects / key[-2:] / key
+        return f"{self._objects}/{key[-2:]}/{key}"
 
     def _prepare(self) -> None:
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -160,9 +160,9 @@ class LocalDisk:
                         listed.append(Listed(entry.name, entry.stat().st_mtime_ns // 1_000_000))
             return listed
 
-    def _delete(self, place: Path) -> None:
-        place.unlink(missing_ok=True)
-        self._folders.sync(str(place.parent))
+    def _delete(self, place: str) -> None:
+        Path(place).unlink(missing_ok=True)
+        self._folders.sync(str(Path(place).parent))
 
 
 class _Gathered:
