@@ -57,10 +57,11 @@ async def list_accounts(database: Database) -> list[AccountId]:
 
 
 async def list_expired(database: Database, account_id: AccountId, before_ms: int, limit: int) -> list[str]:
-    """Files that were last published before, the oldest first."""
+    """Files that were last published before, the oldest first. A file's own row may lie behind by a day."""
     rows = await database.read(
-        "SELECT relative_path FROM files WHERE account_id = $1 AND state = 'published' AND published_at < $2"
-        " ORDER BY published_at LIMIT $3",
+        "SELECT relative_path FROM files f WHERE account_id = $1 AND state = 'published' AND published_at < $2"
+        " AND NOT EXISTS (SELECT 1 FROM file_publications p WHERE p.account_id = f.account_id"
+        " AND p.relative_path = f.relative_path AND p.published_at >= $2) ORDER BY published_at LIMIT $3",
         account_id,
         before_ms,
         limit,

@@ -114,13 +114,16 @@ class Publications:
 
         Raises UnusableFile when the file went away since it was admitted: nothing may be appended then.
         """
+        await self._trail.write(tx, publication.record)
+        place = dialog_id, sequence, audience, at_ms
+        if publication.file.state is FileState.PUBLISHED and await store.show_again(tx, publication, *place):
+            return
         is_first = await store.mark_published(tx, publication, at_ms)
-        await store.insert_publication(tx, publication, dialog_id, sequence, audience, at_ms)
+        await store.insert_publication(tx, publication, *place)
         if publication.preview is not None and is_first:
             await store.put_preview(
                 tx, *publication.file.name, publication.preview.image_type, publication.sealed_preview
             )
-        await self._trail.write(tx, publication.record)
 
     def note(self, publication: Publication, *, audience: str) -> None:
         """Show a committed publication to whoever asks next. Not awaited: made for `write(then=)`."""

@@ -17,6 +17,9 @@ from talkwire.files.model import (
 from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
 from talkwire.sanitation.sniff import ImageType
 
+MARK_ANEW_MS = 86_400_000
+"""How far a file's `published_at` may lie behind its newest publication."""
+
 PUBLIC = "ALL"
 """The audience that consumers belong to."""
 
@@ -149,6 +152,33 @@ async def mark_published(tx: Transaction, publication: Publication, at_ms: int) 
         if moved:
             return state is FileState.CLEAN
     raise UnusableFile
+
+
+async def show_again(
+    tx: Transaction, publication: Publication, dialog_id: str, sequence: int, audience: str, at_ms: int
+) -> bool:
+    """Enter a publication of a file whose row can stand as it is: it was published, and less than a day ago.
+
+    One statement. False when nothing was done, and `mark_published` has to look closer.
+    """
+    entered = await tx.execute(
+        "INSERT INTO file_publications (account_id, relative_path, published_at, dialog_id, sequence,"
+        " conversation_id, audience, publisher_id)"
+        " SELECT account_id, relative_path, $3, $4, $5, $6, $7, $8 FROM files"
+        " WHERE account_id = $1 AND relative_path = $2 AND object_key = $9 AND state = 'published'"
+        " AND published_at > $10 FOR SHARE ON CONFLICT DO NOTHING",
+        publication.account_id,
+        publication.file.relative_path,
+        at_ms,
+        dialog_id,
+        sequence,
+        publication.conversation_id,
+        audience,
+        publication.publisher_id,
+        publication.file.object_key,
+        at_ms - MARK_ANEW_MS,
+    )
+    return entered == 1
 
 
 async def insert_publication(

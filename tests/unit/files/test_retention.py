@@ -67,6 +67,20 @@ async def test_showing_a_file_again_keeps_it_longer_and_a_brand_may_say_how_long
     assert await desk.rooms.retention.expire() == 1
 
 
+async def test_every_showing_counts_however_soon_it_came_after_the_one_before(desk: Desk) -> None:
+    path = await desk.uploaded(AGENT, PICTURE)
+    await desk.publish(AGENT, path)
+    for sequence in range(1, 4):
+        desk.clock.advance(seconds=30_000)
+        await desk.publish(AGENT, path, sequence=sequence)
+    desk.switches.values[FILE_RETENTION_MONTHS.name] = 1
+    month = desk.clock.now_ms() - rules.expired_before_ms(desk.clock.now_ms(), 1)
+    desk.clock.advance(seconds=month / 1000)
+    assert await desk.rooms.retention.expire() == 0
+    desk.clock.advance(seconds=1)
+    assert await desk.rooms.retention.expire() == 1
+
+
 async def test_what_was_never_published_goes_after_a_day(desk: Desk) -> None:
     clean = await desk.uploaded(CONSUMER, PICTURE)
     await desk.uploaded(CONSUMER, b"no picture")

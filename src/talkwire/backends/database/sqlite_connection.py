@@ -20,7 +20,7 @@ PAGE_BYTES = 2048
 """Each commit writes the last index page of every dialog in it: smaller pages, less to write."""
 
 _PARAMETER = re.compile(r"\$(\d+)")
-_ROW_LOCK = re.compile(r" FOR (?:SHARE|UPDATE)$")
+_ROW_LOCK = re.compile(r" FOR (?:SHARE|UPDATE)(?= ON CONFLICT|$)")
 
 
 class SqliteRow(sqlite3.Row):
