@@ -39,7 +39,8 @@ from talkwire.storage.wire import Begin, Ready
 
 TELL_SECONDS = 0.25
 DRAIN_SHARE = 0.3
-"""Of the time that a stop may take: how long uploads under way are waited for. aiohttp's own end reads no body to its end."""
+"""Of the time that a stop may take: how long uploads under way are waited for. aiohttp itself, once it is told to
+end, reads no body any more."""
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
