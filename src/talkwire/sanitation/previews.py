@@ -32,14 +32,14 @@ def make_preview(pixels: pyvips.Image, wish: Wish) -> tuple[bytes, ImageType]:
 def _small(pixels: pyvips.Image, side: float) -> pyvips.Image:
     ratio = max(pixels.width, pixels.height) / side
     if ratio <= 1:
-        return pixels.copy_memory()
+        return pixels
     across, down = min(ratio, pixels.width), min(ratio, pixels.height)
     premultiplied = pixels.premultiply() if pixels.hasalpha() else pixels
     if ratio >= _WHOLE:
         small = premultiplied.shrink(ceil(across), ceil(down), ceil=True)
     else:
         small = premultiplied.resize(1 / across, vscale=1 / down)
-    return (small.unpremultiply() if pixels.hasalpha() else small).cast("uchar").copy_memory()
+    return small.unpremultiply().cast("uchar").copy_memory() if pixels.hasalpha() else small
 
 
 def _encoded(small: pyvips.Image) -> Iterator[tuple[bytes, ImageType]]:
