@@ -20,6 +20,7 @@ class Link(asyncio.Protocol):
         self._lost = lost
         self._transport: asyncio.WriteTransport | None = None
         self._gathered = b""
+        self._unsent: list[bytes] = []
 
     @classmethod
     async def open(
@@ -36,11 +37,13 @@ class Link(asyncio.Protocol):
 
     def send(self, message: msgspec.Struct) -> None:
         """To a link that is lost: nothing happens, for whoever waits hears of that anyway."""
-        if self._transport is not None and self.is_open:
-            frame = _encoder.encode(message)
-            self._transport.write(LENGTH.pack(len(frame)) + frame)
+        frame = _encoder.encode(message)
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += (LENGTH.pack(len(frame)), frame)
 
     def close(self) -> None:
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -57,6 +60,11 @@ class Link(asyncio.Protocol):
             self._heard(data[at + LENGTH.size : end])
             at = end
         self._gathered = data[at:]
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent and self._transport is not None and self.is_open:
+            self._transport.write(b"".join(unsent))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lost()
