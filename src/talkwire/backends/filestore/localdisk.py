@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -83,7 +83,7 @@ class LocalDisk:
                 gathered.add(chunk)
                 if gathered.size_bytes >= BATCH_BYTES:
                     draft.through = draft.through or (await through() if through else None)
-                    await self._run(draft.write, gathered.take())
+                    await self._write(draft.write, gathered.take())
             draft.through = draft.through or (await through() if through else None)
             digest = await self._finished(draft, gathered.take())
         except BaseException:
@@ -110,16 +110,22 @@ class LocalDisk:
     async def delete(self, key: str) -> None:
         await self._run(self._delete, self._place(key))
 
+    async def drop(self, keys: Sequence[str]) -> None:
+        await self._run(_unlink, [self._place(key) for key in keys])
+
     async def list_objects(self) -> AsyncGenerator[list[Listed], None]:
         for shard in range(256):
             yield await self._run(self._list_shard, shard)
 
     async def _finished(self, draft: Draft, rest: list[bytes]) -> str:
-        if draft.is_made or not self._may_block:
-            return await self._run(draft.finish, rest)
-        with _refused():
-            draft.write_rest(rest)  # all of a small object
+        await self._write(draft.write_rest, rest)
         return await self._run(draft.sync)
+
+    async def _write(self, step: Callable[[list[bytes]], None], pieces: list[bytes]) -> None:
+        if not self._may_block:
+            return await self._run(step, pieces)
+        with _refused():
+            return step(pieces)
 
     def _at_once(self, reader: Reader) -> bytes:
         """What can be read without waiting for the disk; may be nothing."""
@@ -183,6 +189,11 @@ class _Gathered:
     def take(self) -> list[bytes]:
         pieces, self._pieces, self.size_bytes = self._pieces, [], 0
         return pieces
+
+
+def _unlink(places: Iterable[str | Path]) -> None:
+    for place in places:
+        Path(place).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
