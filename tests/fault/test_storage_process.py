@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,24 +11,29 @@ import pytest
 
 from consumer import http_to, signed_up
 from fault.wire import Gone, Json, Line, line_to, until
-from live import STOP_SECONDS, Live, kill, start_server, stop
+from live import STOP_SECONDS, Live, kill, launch, start_server, stop
 from pictures import png, png_file
 
 LARGE = png(550, 550, seed=5)
 CLAIM = {"fileSize": len(LARGE), "fileType": "PNG"}
 
 
-def storage_process_of(live: Live) -> int:
+def storage_process_of(server: int) -> int:
     """Its process id; 0 when there is none."""
     for entry in Path("/proc").iterdir():
         try:
             if b"talkwire.assembly.storage_process" in (entry / "cmdline").read_bytes():
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == live.process.pid:
+                if parent == server:
                     return int(entry.name)
         except OSError:
             continue
     return 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def is_alive(pid: int) -> bool:
@@ -86,7 +92,7 @@ async def test_killed_in_the_middle_of_an_upload_it_comes_back_and_nothing_stays
 ) -> None:
     async with signed_up(running) as consumer, line_to(running) as line:
         talk = await consumer.open_conversation()
-        first = storage_process_of(running)
+        first = storage_process_of(running.process.pid)
         sender = Sender(line, await consumer.ask("ms.GenerateURLForUploadFile", CLAIM))
         await sender.half_way()
         os.kill(first, signal.SIGKILL)
@@ -95,7 +101,7 @@ async def test_killed_in_the_middle_of_an_upload_it_comes_back_and_nothing_stays
             await sender.task
         path = await consumer.share(talk, png_file(tmp_path), "waited in line while the next one started")
         assert (await consumer.fetch(path))[1]
-        assert storage_process_of(running) not in {0, first}
+        assert storage_process_of(running.process.pid) not in {0, first}
         await until(line.is_ready)
 
         async def one_object_is_left() -> bool:
@@ -107,7 +113,7 @@ async def test_killed_in_the_middle_of_an_upload_it_comes_back_and_nothing_stays
 
 async def test_it_does_not_outlive_the_server(tmp_path: Path) -> None:
     live = start_server(tmp_path)
-    orphan = storage_process_of(live)
+    orphan = storage_process_of(live.process.pid)
     assert orphan
     kill(live)
 
@@ -118,6 +124,30 @@ async def test_it_does_not_outlive_the_server(tmp_path: Path) -> None:
     stop(start_server(tmp_path))
 
 
+async def test_killed_while_it_starts_a_server_leaves_nobody_on_its_ports(tmp_path: Path) -> None:
+    ports = ["--storage-port", str(free_port()), "--storage-http-port", str(free_port())]
+    starting = launch(tmp_path, *ports)
+
+    async def has_begun() -> bool:
+        return bool(storage_process_of(starting.pid))
+
+    await until(has_begun)
+    starting.kill()
+    starting.wait()
+    stop(start_server(tmp_path, *ports))
+
+
+async def test_its_certificate_may_be_named_as_seen_from_where_the_server_stands(tmp_path: Path) -> None:
+    stop(start_server(tmp_path))
+    names = {
+        "TALKWIRE_TLS_CERT_FILE": "data/tls/server.pem",
+        "TALKWIRE_TLS_KEY_FILE": "data/tls/server-key.pem",
+    }
+    live = start_server(tmp_path, env=names)
+    assert storage_process_of(live.process.pid)
+    stop(live)
+
+
 async def test_an_upload_that_is_under_way_when_the_server_is_told_to_stop_is_finished(running: Live) -> None:
     async with line_to(running) as line, signed_up(running) as consumer:
         sender = Sender(line, await consumer.ask("ms.GenerateURLForUploadFile", CLAIM))
@@ -126,23 +156,23 @@ async def test_an_upload_that_is_under_way_when_the_server_is_told_to_stop_is_fi
         sender.go_on.set()
         assert (await sender.task)[0] == 201
         assert await asyncio.to_thread(running.process.wait, STOP_SECONDS) == 0
-    assert not storage_process_of(running)
+    assert not storage_process_of(running.process.pid)
 
 
 async def test_a_signal_to_every_process_is_the_servers_to_follow(running: Live) -> None:
-    storage = storage_process_of(running)
+    storage = storage_process_of(running.process.pid)
     os.kill(storage, signal.SIGTERM)
     os.kill(storage, signal.SIGINT)
     async with line_to(running) as line, signed_up(running) as consumer:
         slot = await consumer.ask("ms.GenerateURLForUploadFile", CLAIM)
         assert await line.put(slot, LARGE) == 201
-    assert storage_process_of(running) == storage
+    assert storage_process_of(running.process.pid) == storage
 
 
 def test_no_secret_is_in_its_environment_or_arguments(tmp_path: Path) -> None:
     secret = "5e" * 32
     live = start_server(tmp_path, env={"TALKWIRE_MASTER_KEY": secret})
-    storage = Path(f"/proc/{storage_process_of(live)}")
+    storage = Path(f"/proc/{storage_process_of(live.process.pid)}")
     told = (storage / "environ").read_bytes() + (storage / "cmdline").read_bytes()
     stop(live)
     assert b"TALKWIRE" not in told

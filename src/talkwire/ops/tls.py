@@ -25,7 +25,7 @@ class Tls:
     @classmethod
     def of_files(cls, certificate: str, key: str) -> "Tls":
         """Raises OSError, ssl.SSLError."""
-        return cls(Path(certificate).expanduser(), Path(key).expanduser(), None, [])
+        return cls(_place(certificate), _place(key), None, [])
 
     @classmethod
     def of_local_authority(cls, folder: Path, host: str) -> "Tls":
@@ -45,3 +45,8 @@ class Tls:
 
     def job(self) -> Job:
         return Job(name="ops.refresh_certificate", run=self.refresh, every=timedelta(hours=1))
+
+
+def _place(file: str) -> Path:
+    """Absolute: another process that reads it may stand in another folder."""
+    return Path(file).expanduser().absolute()

@@ -58,10 +58,12 @@ class StorageProcess:
             raise Unavailable("the storage process does not start") from None
 
     async def stop(self, seconds: float) -> None:
-        """Let it finish what is under way. What takes longer is cut off."""
+        """Let it finish what is under way, and refuse who comes now. What takes longer is cut off."""
         if self._life is None:
             return
         self._life.cancel()
+        for one in (*self._listeners[0], *self._listeners[1]):
+            one.close()  # ours: while they are open clients wait in line, for nobody
         if self._link is not None:
             self._link.send(Drain())
         if self._process is not None:
@@ -86,7 +88,11 @@ class StorageProcess:
     async def _live(self) -> None:
         wait = _SHORTEST_WAIT
         while True:
-            code = await self._run()
+            try:
+                code = await self._run()
+            except OSError:  # no process to be had now, or no descriptor
+                log.exception("the storage process cannot be started")
+                code = None
             wait = _SHORTEST_WAIT if self._ready.is_set() else min(2 * wait, _LONGEST_WAIT)
             self._ready.clear()
             log.error("the storage process ended and is started again", code=code, seconds=wait)
@@ -96,8 +102,12 @@ class StorageProcess:
         """One process, until it ends."""
         ours, its = socket.socketpair()
         answering = Answering(self._counter, self._ready.set)
-        with its:
-            self._process = await self._spawn(its.fileno())
+        try:
+            with its:
+                self._process = await self._spawn(its.fileno())
+        except BaseException:
+            ours.close()
+            raise
         self.starts += 1
         answering.link = self._link = await Link.open(ours, answering.heard, answering.lost)
         self._link.send(self._begin)
