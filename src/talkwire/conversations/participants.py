@@ -8,7 +8,7 @@ Source: docs/protocol.md 5.5, ParticipantsChange; Appendix A10 to A12.
 import msgspec
 
 from talkwire.conversations.errors import AgentAlreadyAssigned, FieldInvalid, ParticipantAbsent
-from talkwire.conversations.model import Conversation, Participant, ParticipantState, Role
+from talkwire.conversations.model import Conversation, Participant, ParticipantState, Role, State
 from talkwire.conversations.rules import waiting
 from talkwire.kernel.ids import ParticipantId
 
@@ -90,6 +90,17 @@ def reject(conversation: Conversation, agent_id: ParticipantId, now_ms: int) -> 
     left = tuple(
         p for p in conversation.participants if p.id != agent_id or p.state is not ParticipantState.SUGGESTED
     )
+    return _with(conversation, left, now_ms)
+
+
+def depart(conversation: Conversation, agent_id: ParticipantId, now_ms: int) -> Conversation:
+    """Without an agent who works here no more, in whatever role or only suggested; the same object if it is not there.
+
+    What it was assigned goes back to the queue. What is closed stays as it was.
+    """
+    left = tuple(p for p in conversation.participants if p.id != agent_id)
+    if conversation.state is not State.OPEN or len(left) == len(conversation.participants):
+        return conversation
     return _with(conversation, left, now_ms)
 
 

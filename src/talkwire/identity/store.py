@@ -72,7 +72,7 @@ async def is_taken(tx: Transaction, user: AgentUser) -> bool:
 async def insert_agent(tx: Transaction, user: AgentUser, password_hash: str) -> None:
     await tx.execute(
         "INSERT INTO agents (account_id, agent_id, user_id, login_name, login_key, password_hash, is_deleted, "
-        "created_at, updated_at, record) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9)",
+        "created_at, updated_at, record, departure) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10)",
         user.account_id,
         user.id,
         user.user_id,
@@ -82,12 +82,15 @@ async def insert_agent(tx: Transaction, user: AgentUser, password_hash: str) -> 
         user.created_at_ms,
         user.updated_at_ms,
         msgspec.json.encode(user).decode(),
+        int(not user.enabled),
     )
 
 
 async def update_agent(tx: Transaction, user: AgentUser) -> None:
+    """Who is disabled has departed from that moment on: routing takes it out of its conversations."""
     await tx.execute(
-        "UPDATE agents SET login_name = $3, login_key = $4, updated_at = $5, record = $6 "
+        "UPDATE agents SET login_name = $3, login_key = $4, updated_at = $5, record = $6, "
+        "departure = CASE WHEN $7 = 1 THEN 0 WHEN departure = 0 THEN 1 ELSE departure END "
         "WHERE account_id = $1 AND agent_id = $2",
         user.account_id,
         user.id,
@@ -95,6 +98,7 @@ async def update_agent(tx: Transaction, user: AgentUser) -> None:
         login_key(user.login_name),
         user.updated_at_ms,
         msgspec.json.encode(user).decode(),
+        int(user.enabled),
     )
 
 
@@ -110,7 +114,7 @@ async def update_password(tx: Transaction, user: AgentUser, password_hash: str) 
 async def delete_agent(tx: Transaction, user: AgentUser, at_ms: int) -> None:
     """Take the user away and free its login name; the row stays, so that its user id is never given again."""
     await tx.execute(
-        "UPDATE agents SET is_deleted = 1, login_key = $3, password_hash = '', updated_at = $4 "
+        "UPDATE agents SET is_deleted = 1, departure = 1, login_key = $3, password_hash = '', updated_at = $4 "
         "WHERE account_id = $1 AND agent_id = $2",
         user.account_id,
         user.id,

@@ -30,6 +30,17 @@ def settle(rings: Sequence[Ring], conversation: Conversation, now_ms: int) -> li
     return [end(ring, state, now_ms) for ring, state in ended if state is not RingState.WAITING]
 
 
+def settle_without(
+    rings: Sequence[Ring], conversation: Conversation, agent_id: ParticipantId, now_ms: int
+) -> list[Ring]:
+    """The same when one agent is not to be had any more: what it is rung for is cancelled."""
+    settled = {ring.ring_id: ring for ring in settle(rings, conversation, now_ms)}
+    for ring in rings:
+        if ring.agent_id == agent_id and ring.ring_id not in settled:
+            settled[ring.ring_id] = end(ring, RingState.CANCELLED, now_ms)
+    return list(settled.values())
+
+
 def end(ring: Ring, state: RingState, now_ms: int) -> Ring:
     return msgspec.structs.replace(ring, state=state, settled_at_ms=now_ms)
 

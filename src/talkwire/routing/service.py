@@ -16,6 +16,7 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, DialogId, ParticipantId, new_short_id
 from talkwire.routing import fields, rings, store
 from talkwire.routing.board import Board
+from talkwire.routing.departures import Departures
 from talkwire.routing.dispatcher import Dispatcher
 from talkwire.routing.errors import AgentNotFound, RingNotFound
 from talkwire.routing.model import (
@@ -68,6 +69,7 @@ class Routing:
         self.dispatcher = Dispatcher(
             database, clock, conversations, directory, self._board, self._tell, timing
         )
+        self._departures = Departures(database, clock, conversations, self._ended)
         self._presence.on_change(lambda state: self.dispatcher.look(state.account_id))
         conversations.offered_to = self._board.holds_ring
         conversations.on_change(self.dispatcher.heard)
@@ -89,6 +91,7 @@ class Routing:
         """Make offers, end rings and states in time, until cancelled. The caller owns the task."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._presence.run(), name="routing.presence")
+            tasks.create_task(self._departures.run(), name="routing.departures")
             await self.dispatcher.run()
 
     async def end_grace(self) -> None:
@@ -96,8 +99,13 @@ class Routing:
         await self._presence.end_grace()
 
     def look_again(self, account_id: AccountId) -> None:
-        """Something that routing does not hear of changed: skills or capacity of an agent."""
+        """Something that routing does not hear of changed: skills or capacity of an agent, or that it is gone."""
         self.dispatcher.look(account_id)
+        self._departures.look()
+
+    async def clear_departed(self) -> None:
+        """Take deleted and disabled agents out of their conversations; `run` does it when told, and each 10 s."""
+        await self._departures.clear()
 
     # fields of a conversation
 
