@@ -78,7 +78,7 @@ async def test_a_put_is_answered_201_with_an_etag_and_no_body(server: Server, da
     assert await answer.read() == b""
     assert len(answer.headers["Etag"]) == 32
     assert parsedate_to_datetime(answer.headers["Last-Modified"]).tzinfo
-    assert len(server.desk.objects()) == (1 if data else 0)  # what is no picture is not kept
+    await server.desk.until_objects(1 if data else 0)  # what is no picture is not kept
 
 
 async def test_a_chunked_body_without_a_length_is_taken(server: Server) -> None:

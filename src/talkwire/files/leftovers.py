@@ -1,4 +1,4 @@
-"""What nobody holds any more goes: objects at once, keys in batches, since shredding is dear.
+"""What nobody holds any more goes: objects some at a time, keys in batches, since shredding is dear.
 
 What a crash leaves lying here is found by `sweeping`.
 """
@@ -14,6 +14,8 @@ from talkwire.vault.model import FileKey
 from talkwire.vault.service import Vault
 
 MOST_KEYS = 500
+GATHER_SECONDS = 0.1
+"""How long objects are gathered: every file that is rebuilt leaves one, and each step in the store has its price."""
 
 
 class Leftovers:
@@ -23,6 +25,7 @@ class Leftovers:
         self._store = store
         self._vault = vault
         self._tasks = tasks
+        self._objects: list[str] = []
         self._keys: defaultdict[AccountId, list[str]] = defaultdict(list)
         self._count = 0
 
@@ -33,7 +36,9 @@ class Leftovers:
 
     def drop_object(self, object_key: str) -> None:
         if object_key:
-            self._tasks.start(self._store.delete(object_key), "files: delete an object")
+            self._objects.append(object_key)
+            if len(self._objects) == 1:
+                self._tasks.start(self._drop_objects(), "files: drop objects")
 
     def drop_key_when_made(self, account_id: AccountId, key: asyncio.Future[FileKey]) -> None:
         """The key of an upload that came to nothing, which may still be on its way to the key store."""
@@ -49,6 +54,14 @@ class Leftovers:
         keys, self._keys, self._count = self._keys, defaultdict(list), 0
         for account_id, key_ids in keys.items():
             await self._vault.shred_file_keys(account_id, list(dict.fromkeys(key_ids)))
+
+    async def _drop_objects(self) -> None:
+        """Also when it is cancelled, at the end of the node."""
+        try:
+            await asyncio.sleep(GATHER_SECONDS)
+        finally:
+            object_keys, self._objects = self._objects, []
+            await self._store.drop(object_keys)
 
     def _drop_key(self, account_id: AccountId, key_id: str) -> None:
         self._keys[account_id].append(key_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from files_desk import pieces, until_files
+from files_desk import files_in, pieces, until_files
 from talkwire.backends.filestore import localdisk
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.backends.filestore.localdisk_spread import is_spread, spread
@@ -168,6 +168,15 @@ async def test_absent_objects_are_missing_and_may_be_deleted(disk: LocalDisk) ->
     with pytest.raises(ObjectMissing):
         await whole(disk, KEY)
     await disk.delete(KEY)
+    await disk.drop([KEY])
+
+
+async def test_what_is_dropped_is_gone(disk: LocalDisk, tmp_path: Path) -> None:
+    keys = [f"{number:032x}" for number in range(3)]
+    for key in keys:
+        await disk.put(key, pieces(b"x"), max_bytes=1)
+    await disk.drop(keys[:2])
+    assert [path.name for path in files_in(tmp_path)] == keys[2:]
 
 
 async def test_a_full_disk_is_told_as_such_and_left_clean(

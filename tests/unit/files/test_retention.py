@@ -92,7 +92,7 @@ async def test_what_was_never_published_goes_after_a_day(desk: Desk) -> None:
     assert await desk.rooms.retention.clear_orphans() == 2
     with pytest.raises(FileNotFound):
         await desk.files.open_download(CONSUMER, clean)
-    assert len(desk.objects()) == 1
+    await desk.until_objects(1)
 
 
 async def test_an_erasure_that_was_broken_off_is_ended(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """The file store port: objects by key, durable when they are answered."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -74,6 +74,10 @@ class FileStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove the object; absent is fine. Durable when it returns."""
+        ...
+
+    async def drop(self, keys: Sequence[str]) -> None:
+        """Remove objects that nobody knows, at little cost: after a crash some may be there again, and are swept."""
         ...
 
     def list_objects(self) -> AsyncGenerator[list[Listed], None]:
