@@ -56,7 +56,6 @@ class Departures:
                 await self.clear()
             except Exception:
                 log.exception("routing.departures_failed")
-                await asyncio.sleep(1)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._awake.wait()

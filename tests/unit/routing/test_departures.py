@@ -5,10 +5,22 @@ import asyncio
 import msgspec
 import pytest
 
-from routing_rooms import ACCOUNT, Brand
+from database import PostgresServer, new_postgres_database, opened
+from routing_rooms import ACCOUNT, Brand, consumer
+from talkwire.backends.database.migrations import list_migrations
 from talkwire.backends.database.port import Database, Transaction
-from talkwire.conversations.model import Conversation, Participant, ParticipantState, Role
+from talkwire.backends.database.sqlite import WORDS as SQLITE_WORDS
+from talkwire.conversations.model import (
+    Conversation,
+    NewConversation,
+    Participant,
+    ParticipantState,
+    Role,
+    Ttr,
+    TtrType,
+)
 from talkwire.conversations.participants import depart
+from talkwire.conversations.store import find
 from talkwire.identity import store as identity_store
 from talkwire.identity.model import Principal
 from talkwire.routing import departures_store, rings
@@ -172,7 +184,7 @@ async def test_who_is_enabled_again_before_anybody_looked_keeps_all_and_afterwar
     assert parts(await brand.now(held.conversation_id), agent) == []
 
 
-async def test_thousands_go_in_batches_and_closed_ones_stay_as_they_were(brand: Brand) -> None:
+async def test_many_go_in_batches_and_closed_ones_stay_as_they_were(brand: Brand) -> None:
     agent = await employ(brand, await brand.online("bot", capacity=100))
     held = [await brand.held_by(agent) for _ in range(50)]
     closed = held.pop()
@@ -193,6 +205,44 @@ async def test_a_crash_before_the_end_is_made_good_by_the_next_node(brand: Brand
     await again.routing.clear_departed()
     assert (await again.now(held.conversation_id)).assigned_agent is None
     assert await brand.database.read("SELECT 1 FROM agents WHERE departure = $1", GONE) == []
+
+
+async def test_two_nodes_that_look_at_once_take_each_conversation_back_once(postgres: PostgresServer) -> None:
+    address = await new_postgres_database(postgres)
+    async with opened("postgres", address) as one, opened("postgres", address) as two:
+        brand, node = Brand(one), Brand(two)
+        agent = await employ(brand, brand.agent())
+        part = Participant(agent.id, Role.ASSIGNED_AGENT, agent.old_id)
+        ttr = Ttr(TtrType.NORMAL, 600)
+        new = NewConversation(account_id=ACCOUNT, consumer_id=consumer().id, ttr=ttr, agent=part)
+        views = await asyncio.gather(*(brand.conversations.open(new) for _ in range(50)))
+        await delete(brand, agent)
+        await asyncio.gather(brand.routing.clear_departed(), node.routing.clear_departed())
+        for view in views:
+            found = await find(one, ACCOUNT, view.conversation.conversation_id)
+            assert found is not None
+            assert (found.version, found.assigned_agent, found.queued_at_ms > 0) == (2, None, True)
+        assert await departures_store.departed_to_clear(two) == []
+
+
+async def test_who_was_gone_before_departures_were_written_down_is_found_after_the_upgrade(
+    any_brand: Brand,
+) -> None:
+    brand = any_brand
+    here, off, deleted = [await employ(brand, brand.agent()) for _ in range(3)]
+    await set_enabled(brand, off, enabled=False)
+    await delete(brand, deleted)
+    [step] = [m for m in list_migrations(SQLITE_WORDS) if m.name == "0012_departures"]
+    [statement] = [s for s in step.statements if s.startswith("UPDATE")]
+
+    async def unit(tx: Transaction) -> None:
+        await tx.execute("UPDATE agents SET departure = 0")
+        await tx.execute(statement)
+
+    await brand.database.write(unit)
+    found = {departed.agent_id for departed in await departures_store.departed_to_clear(brand.database)}
+    assert found == {off.id, deleted.id}
+    assert here.id not in found
 
 
 async def test_departing_changes_nothing_where_the_agent_is_not(brand: Brand) -> None:

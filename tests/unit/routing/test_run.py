@@ -7,6 +7,9 @@ from typing import Never
 import pytest
 
 from routing_rooms import ACCOUNT, Brand
+from talkwire.backends.database.port import Database
+from talkwire.routing import departures_store
+from talkwire.routing.departures_store import Departed
 from talkwire.routing.model import Availability, RingState
 
 
@@ -54,3 +57,24 @@ async def test_a_pass_that_fails_is_made_again(brand: Brand, monkeypatch: pytest
     await soon(lambda: tries >= 1)
     brand.clock.advance(seconds=1)
     await soon(lambda: len(brand.rings(agent)) == 1)
+
+
+@pytest.mark.usefixtures("running")
+async def test_a_look_for_the_departed_that_fails_is_made_again(
+    brand: Brand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+    look = departures_store.departed_to_clear
+
+    async def failing(database: Database) -> list[Departed]:
+        nonlocal looked
+        looked += 1
+        if looked == 1:
+            raise RuntimeError("the disk is gone")
+        return await look(database)
+
+    monkeypatch.setattr(departures_store, "departed_to_clear", failing)
+    brand.routing.look_again(ACCOUNT)
+    await soon(lambda: looked == 1)
+    brand.routing.look_again(ACCOUNT)
+    await soon(lambda: looked == 2)
