@@ -19,6 +19,8 @@ Answered = Callable[[str, str, int, float], None]
 Uploaded = Callable[[int, int], None]
 """Told the status that ended an upload, and the bytes that came."""
 
+_CLIENT = "talkwire.client"
+
 UPLOADS = "/{tail}"  # how the storage endpoint's pattern ends
 
 
@@ -52,7 +54,9 @@ def proxy_middleware(trusted: tuple[Network, ...]) -> Middleware:
         forwarded = request.headers.getall("X-Forwarded-For", ())
         if not forwarded or request.remote is None:
             return await handler(request)
-        return await handler(request.clone(remote=client_address(request.remote, forwarded, trusted)))
+        client = client_address(request.remote, forwarded, trusted)
+        request[_CLIENT] = client  # whoever writes the record sees this request, not its clone
+        return await handler(request.clone(remote=client))
 
     return behind_proxy
 
@@ -75,5 +79,5 @@ def _write_line(request: web.BaseRequest, response: web.StreamResponse, seconds:
         status=response.status,
         bytes=response.body_length,
         milliseconds=round(seconds * 1000, 1),
-        remote=request.remote,
+        remote=request.get(_CLIENT, request.remote),
     )
