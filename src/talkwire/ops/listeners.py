@@ -40,7 +40,7 @@ async def open_application(
     runner = web.AppRunner(
         app,
         read_bufsize=READ_BUFFER_BYTES,
-        access_log_class=recorder(how.answered, how.uploaded, log_requests=how.log_requests),
+        access_log_class=recorder(how.answered, how.uploaded, trusted, log_requests=how.log_requests),
         access_log=logging.getLogger("talkwire.requests"),
         handle_signals=False,
         keepalive_timeout=75,

@@ -19,13 +19,13 @@ Answered = Callable[[str, str, int, float], None]
 Uploaded = Callable[[int, int], None]
 """Told the status that ended an upload, and the bytes that came."""
 
-_CLIENT = "talkwire.client"
-
 UPLOADS = "/{tail}"  # how the storage endpoint's pattern ends
 
 
-def recorder(answered: Answered, uploaded: Uploaded, *, log_requests: bool) -> type[AbstractAccessLogger]:
-    """A class for `AppRunner(access_log_class=…)`, which makes one per connection."""
+def recorder(
+    answered: Answered, uploaded: Uploaded, trusted: tuple[Network, ...], *, log_requests: bool
+) -> type[AbstractAccessLogger]:
+    """A class for `AppRunner(access_log_class=…)`, which makes one per connection. `trusted` are our proxies."""
 
     class Recorder(AbstractAccessLogger):
         def __init__(self, logger: logging.Logger, log_format: str) -> None:
@@ -41,7 +41,7 @@ def recorder(answered: Answered, uploaded: Uploaded, *, log_requests: bool) -> t
             if request.method == "PUT" and route.endswith(UPLOADS):
                 uploaded(response.status, request.content.total_bytes)
             if log_requests:
-                _write_line(request, response, time)
+                _write_line(request, response, time, trusted)
 
     return Recorder
 
@@ -54,9 +54,7 @@ def proxy_middleware(trusted: tuple[Network, ...]) -> Middleware:
         forwarded = request.headers.getall("X-Forwarded-For", ())
         if not forwarded or request.remote is None:
             return await handler(request)
-        client = client_address(request.remote, forwarded, trusted)
-        request[_CLIENT] = client  # whoever writes the record sees this request, not its clone
-        return await handler(request.clone(remote=client))
+        return await handler(request.clone(remote=client_address(request.remote, forwarded, trusted)))
 
     return behind_proxy
 
@@ -71,7 +69,10 @@ def route_of(request: web.BaseRequest) -> str:
     return resource.canonical if resource is not None else "unmatched"
 
 
-def _write_line(request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> None:
+def _write_line(
+    request: web.BaseRequest, response: web.StreamResponse, seconds: float, trusted: tuple[Network, ...]
+) -> None:
+    """`request` is as it came: handlers have a clone, with the client's address."""
     log.info(
         "request",
         method=request.method,
@@ -79,5 +80,5 @@ def _write_line(request: web.BaseRequest, response: web.StreamResponse, seconds:
         status=response.status,
         bytes=response.body_length,
         milliseconds=round(seconds * 1000, 1),
-        remote=request.get(_CLIENT, request.remote),
+        remote=client_address(request.remote or "", request.headers.getall("X-Forwarded-For", ()), trusted),
     )
