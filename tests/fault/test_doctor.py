@@ -42,6 +42,13 @@ def test_a_taken_port_fails(tmp_path: Path) -> None:
     assert not json.loads(result.stdout)["ok"]
 
 
+def test_one_port_for_two_purposes_fails(tmp_path: Path, free_port: int) -> None:
+    ports = {"TALKWIRE_PORT": str(free_port), "TALKWIRE_STORAGE_PORT": str(free_port)}
+    result = doctor("--data", str(tmp_path / "data"), **ports)
+    assert result.exit_code == 1
+    assert "choose another with --storage-port" in result.output
+
+
 def test_a_data_folder_that_is_a_file_fails(tmp_path: Path, free_port: int) -> None:
     (tmp_path / "data").write_text("")
     result = doctor("--json", "--data", str(tmp_path / "data"), TALKWIRE_PORT=str(free_port))

@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -136,17 +137,20 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     if running:
         yield Finding("server", "ok", f"process {running} runs on this data folder")
     listen = with_demo_ports(settings).listen
-    for flag, port in ports_of(listen):
-        if port is None:
-            continue
-        name = f"port {port}"
-        try:
-            for opened in open_port(listen.host, port, flag):
-                opened.close()
-        except CannotStart as error:
-            yield Finding(name, "ok" if running else "fail", "in use" if running else error.message)
-        else:
-            yield Finding(name, "ok", f"free on {listen.host}")
+    with ExitStack() as held:  # all at once: two of ours may be the same
+        for flag, port in ports_of(listen):
+            if port is not None:
+                yield _port(listen.host, port, flag, held, is_running=bool(running))
+
+
+def _port(host: str, port: int, flag: str, held: ExitStack, *, is_running: bool) -> Finding:
+    name = f"port {port}"
+    try:
+        for opened in open_port(host, port, flag):
+            held.enter_context(opened)
+    except CannotStart as error:
+        return Finding(name, "ok" if is_running else "fail", "in use" if is_running else error.message)
+    return Finding(name, "ok", f"free on {host}" if port else f"any that is free on {host}")
 
 
 def holder_of(data: Path) -> str:
