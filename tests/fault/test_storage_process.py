@@ -137,6 +137,18 @@ async def test_killed_while_it_starts_a_server_leaves_nobody_on_its_ports(tmp_pa
     stop(start_server(tmp_path, *ports))
 
 
+async def test_while_it_does_not_get_ready_the_server_can_be_stopped(tmp_path: Path) -> None:
+    starting = launch(tmp_path)
+
+    async def has_begun() -> bool:
+        return bool(storage_process_of(starting.pid))
+
+    await until(has_begun)
+    os.kill(storage_process_of(starting.pid), signal.SIGSTOP)
+    starting.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(starting.wait, STOP_SECONDS) == 0
+
+
 async def test_its_certificate_may_be_named_as_seen_from_where_the_server_stands(tmp_path: Path) -> None:
     stop(start_server(tmp_path))
     names = {

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import structlog
@@ -71,7 +71,7 @@ async def run(ground: Ground, assemble: Assemble) -> None:
     tls = _tls(settings)
     node = await _assemble(settings, assemble)
     try:
-        runner = await _open(node, ground, tls)
+        runner = await _open(node, ground, tls, stopping)
         async with Worker([tls.job()], node.metrics.job_ran):
             await _announce(node, settings, tls)
             settle_memory()
@@ -110,7 +110,7 @@ def _tls(settings: Settings) -> Tls:
     return Tls.of_local_authority(settings.storage.data_path / "tls", listen.host)
 
 
-async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
+async def _open(node: Node, ground: Ground, tls: Tls, stopping: asyncio.Event) -> web.AppRunner:
     """Serve on every socket; files through a process of their own on theirs. Raises CannotStart."""
     settings = ground.settings
     how = Listening(
@@ -122,16 +122,30 @@ async def _open(node: Node, ground: Ground, tls: Tls) -> web.AppRunner:
     )
     runner = await open_application(node.app, how, ground.tls_sockets, ground.http_sockets, tls.context)
     if ground.storage_tls_sockets or ground.storage_http_sockets:
-        try:
-            await node.storage.start(
-                ground.storage_tls_sockets,
-                ground.storage_http_sockets,
-                certificate=str(tls.certificate),
-                certificate_key=str(tls.key),
-            )
-        except Unavailable as error:
-            raise CannotStart(str(error)) from error
+        await _unless(stopping, _open_storage(node, ground, tls))
     return runner
+
+
+async def _open_storage(node: Node, ground: Ground, tls: Tls) -> None:
+    try:
+        await node.storage.start(
+            ground.storage_tls_sockets,
+            ground.storage_http_sockets,
+            certificate=str(tls.certificate),
+            certificate_key=str(tls.key),
+        )
+    except Unavailable as error:
+        raise CannotStart(str(error)) from error
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the work; no longer once somebody says stop."""
+    working, told = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if working.done():
+        await working
+    working.cancel()
 
 
 async def _announce(node: Node, settings: Settings, tls: Tls) -> None:
