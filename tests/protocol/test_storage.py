@@ -1,6 +1,7 @@
 """The storage endpoint, as clients and curl see it. Source: docs/protocol.md 9.4."""
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from files_desk import AGENT, CONSUMER, Desk, pieces
+from files_desk import ACCOUNT, AGENT, CONSUMER, Desk, pieces
 from pictures import png
 from talkwire.files.model import FileLimits, TempUrl
 from talkwire.httpapi import storage
@@ -418,3 +419,20 @@ async def test_who_takes_nothing_of_a_file_is_cut(
             await asyncio.sleep(0.01)
     client.close()
     await runner.cleanup()
+
+
+async def test_what_is_given_is_on_record_once_with_its_bytes(server: Server) -> None:
+    url = await server.download()
+    size = len(await (await server.session.get(server.link(url))).read())
+    await (await server.session.get(server.link(url), headers={"Range": "bytes=5-9"})).read()
+    etag = (await server.session.head(server.link(url))).headers["Etag"]
+    assert (await server.session.get(server.link(url), headers={"If-None-Match": etag})).status == 304
+    rows = await server.desk.database.read(
+        "SELECT detail FROM audit_records WHERE act = $1 AND account_id = $2 ORDER BY number",
+        "served",
+        ACCOUNT,
+    )
+    assert [json.loads(row["detail"]) for row in rows] == [
+        {"start": 0, "bytes": size},
+        {"start": 5, "bytes": 5},
+    ]

@@ -23,6 +23,7 @@ class Ask(msgspec.Struct, frozen=True):
     signature: str
     expires: str
     length: int = 0  # what Content-Length says; 0 when it says nothing
+    is_for_all: bool = False  # a GET of the whole file, under no condition
 
     def __repr__(self) -> str:
         return f"Ask({self.method})"
@@ -50,11 +51,15 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """Leave to give out one file until `expires` (unix seconds). `secret` is empty where only headers are asked for."""
+    """Leave to give out one file until `expires` (unix seconds). `secret` is empty where only headers are asked for.
+
+    `is_recorded`: that all of it is served is on record already.
+    """
 
     file: HostedFile
     expires: int
     secret: bytes
+    is_recorded: bool = False
 
     def __repr__(self) -> str:
         return f"Opened({self.file.relative_path})"
@@ -88,7 +93,10 @@ class Downloads(Protocol):
     """Decides about bytes that go out."""
 
     async def open(self, ask: Ask) -> Opened:
-        """The file behind a genuine URL, once it is judged. Raises TempUrlInvalid, FileNotFound, NotJudgedYet."""
+        """The file behind a genuine URL, once it is judged. What is asked for as a whole is on record as served.
+
+        Raises TempUrlInvalid, FileNotFound, NotJudgedYet.
+        """
         ...
 
     async def note_served(self, file: HostedFile, start: int, length: int) -> None:

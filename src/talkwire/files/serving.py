@@ -44,7 +44,9 @@ class Serving:
         except KeyDestroyed:
             self._register.forget(file.name)
             raise await self._not_found(signed) from None
-        return Opened(file, signed.expires, secret)
+        if ask.is_for_all:
+            await self.note_served(file, 0, file.served_bytes)
+        return Opened(file, signed.expires, secret, is_recorded=ask.is_for_all)
 
     async def note_served(self, file: HostedFile, start: int, length: int) -> None:
         """As `Downloads.note_served`."""

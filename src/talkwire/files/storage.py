@@ -57,7 +57,7 @@ class FileStorage:
         That they were served is on record before the first is given. Raises FileNotFound at the first step,
         Tampered at any: then what was given so far was right, and nothing more is given.
         """
-        file, is_recorded = opened.file, False
+        file, is_recorded = opened.file, opened.is_recorded
         place = Place(file.account_id, file.relative_path, file.object_key)
         reading = self._store.read(place, opened.secret, start, length, file.served_bytes)
         try:

@@ -56,6 +56,9 @@ _SAFE = {
 }
 """With every answer: nothing of it runs in a browser, is guessed at, kept, or told on by its address."""
 
+_CONDITIONS = ("Range", "If-None-Match")
+"""With none of these a GET is given all there is."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -188,6 +191,7 @@ def _ask(request: web.Request) -> Ask:
         query.get("temp_url_sig", ""),
         query.get("temp_url_expires", ""),
         request.content_length or 0,
+        request.method == "GET" and not any(name in request.headers for name in _CONDITIONS),
     )
 
 
