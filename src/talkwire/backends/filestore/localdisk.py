@@ -30,7 +30,11 @@ from talkwire.kernel.errors import StorageFull, Unavailable
 T = TypeVar("T")
 
 BATCH_BYTES = 256 * 1024
-"""How much of an upload is gathered before a thread writes it; with the socket's buffers under 1 MiB."""
+"""How much of an upload is gathered before a thread writes it: the objects that are usual go in one step."""
+
+SMALL_BYTES = 512 * 1024
+"""Where the loop may block it writes so much of an object itself. The rest goes through threads, in smaller batches: a
+copy into fresh memory of the system's is slow, and others want the loop; it is memory that counts then, not steps."""
 
 MOST_PIECES = 64
 """A slow sender's pieces are joined now and then: a byte costs little, an object of one byte does not."""
@@ -46,6 +50,7 @@ class LocalDisk:
         self._objects = folder / "objects"
         self._pool = pool
         self._may_block = may_block
+        self._batch_bytes = BATCH_BYTES // 2 if may_block else BATCH_BYTES
         self._folders = Folders()
 
     @classmethod
@@ -81,11 +86,11 @@ class LocalDisk:
                 if size > max_bytes:
                     raise ObjectTooLarge  # noqa: TRY301 -- what was gathered goes the same way for every reason
                 gathered.add(chunk)
-                if gathered.size_bytes >= BATCH_BYTES:
+                if gathered.size_bytes >= self._batch_bytes:
                     draft.through = draft.through or (await through() if through else None)
-                    await self._write(draft.write, gathered.take())
+                    await self._write(draft, gathered.take(), size)
             draft.through = draft.through or (await through() if through else None)
-            digest = await self._finished(draft, gathered.take())
+            digest = await self._finish(draft, gathered.take(), size)
         except BaseException:
             # Not awaited: this task may be cancelled. The draft's lock puts it after what is still running.
             self._pool.submit(draft.discard)
@@ -117,15 +122,19 @@ class LocalDisk:
         for shard in range(256):
             yield await self._run(self._list_shard, shard)
 
-    async def _finished(self, draft: Draft, rest: list[bytes]) -> str:
-        await self._write(draft.write_rest, rest)
-        return await self._run(draft.sync)
-
-    async def _write(self, step: Callable[[list[bytes]], None], pieces: list[bytes]) -> None:
-        if not self._may_block:
-            return await self._run(step, pieces)
+    async def _write(self, draft: Draft, pieces: list[bytes], size: int) -> None:
+        """`size` is what came of the object up to here."""
+        if not self._may_block or size > SMALL_BYTES:
+            return await self._run(draft.write, pieces)
         with _refused():
-            return step(pieces)
+            return draft.write(pieces)
+
+    async def _finish(self, draft: Draft, rest: list[bytes], size: int) -> str:
+        if not self._may_block or size > SMALL_BYTES:
+            return await self._run(draft.finish, rest)
+        with _refused():
+            draft.write_rest(rest)
+        return await self._run(draft.sync)
 
     def _at_once(self, reader: Reader) -> bytes:
         """What can be read without waiting for the disk; may be nothing."""
