@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 READY_SECONDS = 30.0
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 5.0
-"""Seconds before a process that ended by itself is started again, doubled each time until one gets ready."""
+"""Seconds before a process that ended by itself is started again, doubled each time until one lives longer than this."""
 
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 """All that it is told of where it runs; secrets in the server's own environment stay there."""
@@ -86,14 +86,15 @@ class StorageProcess:
                 self._process.kill()
 
     async def _live(self) -> None:
-        wait = _SHORTEST_WAIT
+        wait, now = _SHORTEST_WAIT, asyncio.get_running_loop().time
         while True:
+            began = now()
             try:
                 code = await self._run()
             except OSError:  # no process to be had now, or no descriptor
                 log.exception("the storage process cannot be started")
                 code = None
-            wait = _SHORTEST_WAIT if self._ready.is_set() else min(2 * wait, _LONGEST_WAIT)
+            wait = _SHORTEST_WAIT if now() - began > _LONGEST_WAIT else min(2 * wait, _LONGEST_WAIT)
             self._ready.clear()
             log.error("the storage process ended and is started again", code=code, seconds=wait)
             await asyncio.sleep(wait)
