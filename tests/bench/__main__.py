@@ -32,6 +32,7 @@ from bench.figures import (
     webhooks,
 )
 from bench.machine import Machine, look_at_machine
+from bench.quiet import settle
 from bench.report import Result
 
 FIGURES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
@@ -88,6 +89,7 @@ async def _measure_all(bench: Bench, names: Sequence[str]) -> tuple[list[Result]
     failed = False
     gc.freeze()
     for name in names:
+        await settle(bench.folder)
         begun = time.perf_counter()
         try:
             async for result in FIGURES[name](bench):

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.process import Process, StartFailed, free_port, wait_for_port
+from bench.process import Process, StartFailed, command_of, free_port, resident_bytes_of, wait_for_port
 from bench.waiting import wait_until
 from bench.web import Connection, connect
 
@@ -83,6 +83,11 @@ class Talkwire:
         """Connect to where discovery sends clients with their files, without TLS."""
         host, _, port = self.names["LP_SWIFT_HTTP"].rpartition(":")
         return await connect((host, int(port)))
+
+    def storage_bytes(self) -> int:
+        """Return the resident memory of the process that moves files' bytes."""
+        mine = [pid for pid in self.process.family() if b"storage_process" in command_of(pid)]
+        return sum(resident_bytes_of(pid) for pid in mine)
 
     def complaints(self) -> str:
         """Return the end of what it logged."""

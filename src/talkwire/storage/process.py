@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 READY_SECONDS = 30.0
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 5.0
-"""Seconds before a process that ended by itself is started again: doubled each time, until one lived for the longest."""
+"""Seconds before a process that ended by itself is started again: doubled, until one lived for the longest of them."""
 
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 """All that it is told of where it runs; secrets in the server's own environment stay there."""
