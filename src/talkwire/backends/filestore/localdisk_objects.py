@@ -18,6 +18,11 @@ else:
 READ_BYTES = 512 * 1024
 _MOST_PARTS = 64  # of one writev; systems take at least 16, most 1,024
 _AT_ONCE: int = getattr(os, "RWF_NOWAIT", 0)  # Linux: read what is in memory, and do not wait for the disk
+_LET_GO: int | None = getattr(os, "POSIX_FADV_DONTNEED", None)
+KEPT_BYTES = 512 * 1024
+"""What is larger is not kept in the system's memory once it is on the disk: it is read once more, when it is judged, and
+then removed. That memory is the database's; and the next large object is copied into pages that are warm."""
+
 _NOT_AT_ONCE = {errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL}
 
 
@@ -55,6 +60,7 @@ class Draft:
         self._descriptor = -1
         self._discarded = False
         self._hash = hashlib.sha256()
+        self._written = 0
         self.is_made = False
         self.through: Through | None = None  # set before the first write
 
@@ -73,6 +79,8 @@ class Draft:
         with self._lock:
             self._check()
             sync(self._descriptor)
+            if self._written > KEPT_BYTES and _LET_GO is not None:
+                os.posix_fadvise(self._descriptor, 0, 0, _LET_GO)
             self._close()
             self._folders.sync(os.path.dirname(self._place))  # noqa: PTH120 -- a `Path` costs more than the rest of this line
         return self._hash.hexdigest()
@@ -111,6 +119,7 @@ class Draft:
         left = [memoryview(part) for part in parts if part]
         while left:
             written = os.writev(self._descriptor, left[:_MOST_PARTS])
+            self._written += written
             while left and written >= len(left[0]):
                 written -= len(left.pop(0))
             if written:
