@@ -20,8 +20,8 @@ _MOST_PARTS = 64  # of one writev; systems take at least 16, most 1,024
 _AT_ONCE: int = getattr(os, "RWF_NOWAIT", 0)  # Linux: read what is in memory, and do not wait for the disk
 _LET_GO: int | None = getattr(os, "POSIX_FADV_DONTNEED", None)
 KEPT_BYTES = 512 * 1024
-"""What is larger is not kept in the system's memory once it is on the disk: it is read once more, when it is judged, and
-then removed. That memory is the database's; and the next large object is copied into pages that are warm."""
+"""What is larger is not kept in the system's memory once it is on the disk: it is read once more, when it is judged,
+and then removed. That memory is the database's; and the next large object is copied into pages that are warm."""
 
 _NOT_AT_ONCE = {errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL}
 
