@@ -38,13 +38,10 @@ from talkwire.httpapi import (
     sign_in,
     storage,
 )
+from talkwire.httpapi.application import bare_application
 from talkwire.httpapi.authorization import DOORS, Doors
 from talkwire.httpapi.connector_callers import Callers
-from talkwire.httpapi.cors import cors_middleware
 from talkwire.httpapi.discovery import BaseHost
-from talkwire.httpapi.errors import error_middleware
-from talkwire.httpapi.origin import origin_middleware
-from talkwire.httpapi.storage_host import storage_host_middleware
 from talkwire.identity.oauth import SignedRequests
 from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.ids import new_token
@@ -75,15 +72,8 @@ def application(
     connectors: ConnectorRooms,
 ) -> web.Application:
     settings, clock, incidents = base.settings, base.clock, base.incidents
-    app = web.Application(
-        middlewares=[
-            origin_middleware,
-            cors_middleware,
-            error_middleware(incidents),
-            storage_host_middleware(settings.listen.storage_host),
-        ],
-        client_max_size=settings.listen.http_body_bytes,
-    )
+    listen = settings.listen
+    app = bare_application(incidents, listen.storage_host, listen.http_body_bytes)
     signed_requests = SignedRequests(identity.api_keys, identity.agents, clock)
     app[DOORS] = Doors(identity.sign_in, identity.consumers, signed_requests)
     desks = Desks()
@@ -101,7 +91,6 @@ def application(
         SocketLimits(sockets.frame_bytes, sockets.outbox_bytes),
         PeerLimits(sockets.requests_per_second, sockets.requests_burst),
     )
-    listen = settings.listen
     base_host = BaseHost(listen.public_host, listen.port, listen.storage_host, listen.storage_port or 0)
     callers = Callers(connectors.sentinel, connectors.rates, clock)
     app.add_routes(

@@ -16,10 +16,7 @@ from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.files.sealed import SealedStore
 from talkwire.files.storage import FileStorage
 from talkwire.httpapi import storage
-from talkwire.httpapi.cors import cors_middleware
-from talkwire.httpapi.errors import error_middleware
-from talkwire.httpapi.origin import origin_middleware
-from talkwire.httpapi.storage_host import storage_host_middleware
+from talkwire.httpapi.application import bare_application
 from talkwire.ops.incidents import IncidentLog
 from talkwire.ops.listeners import Listening, open_application
 from talkwire.ops.logs import configure_logs
@@ -35,7 +32,6 @@ TELL_SECONDS = 0.25
 DRAIN_SHARE = 0.3
 """Of the time that a stop may take: how long uploads under way are waited for. aiohttp itself, once it is told to
 end, reads no body any more."""
-
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -101,16 +97,8 @@ async def _open(
     begin: Begin, asking: Asking, tallies: Tallies, store: LocalDisk, tls: Tls | None, under_way: UnderWay
 ) -> web.AppRunner:
     incidents = Incidents(IncidentLog(tallies))
-    app = web.Application(
-        middlewares=[
-            under_way.middleware,
-            origin_middleware,
-            cors_middleware,
-            error_middleware(incidents),
-            storage_host_middleware(begin.storage_host),
-        ],
-        client_max_size=begin.http_body_bytes,
-    )
+    app = bare_application(incidents, begin.storage_host, begin.http_body_bytes)
+    app.middlewares.insert(0, under_way.middleware)
     app.add_routes(storage.routes(FileStorage(SealedStore(store), asking, asking, begin.limits), incidents))
     how = Listening(
         tallies.answered, tallies.uploaded, begin.log_requests, begin.proxy_addresses, begin.drain_seconds

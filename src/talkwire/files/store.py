@@ -154,6 +154,12 @@ async def mark_published(tx: Transaction, publication: Publication, at_ms: int) 
     raise UnusableFile
 
 
+_INTO_PUBLICATIONS = (
+    "INSERT INTO file_publications (account_id, relative_path, published_at, dialog_id, sequence,"
+    " conversation_id, audience, publisher_id)"
+)
+
+
 async def show_again(
     tx: Transaction, publication: Publication, dialog_id: str, sequence: int, audience: str, at_ms: int
 ) -> bool:
@@ -162,8 +168,7 @@ async def show_again(
     One statement. False when nothing was done, and `mark_published` has to look closer.
     """
     entered = await tx.execute(
-        "INSERT INTO file_publications (account_id, relative_path, published_at, dialog_id, sequence,"
-        " conversation_id, audience, publisher_id)"
+        f"{_INTO_PUBLICATIONS}"
         " SELECT account_id, relative_path, $3, $4, $5, $6, $7, $8 FROM files"
         " WHERE account_id = $1 AND relative_path = $2 AND object_key = $9 AND state = 'published'"
         " AND published_at > $10 FOR SHARE ON CONFLICT DO NOTHING",
@@ -185,9 +190,7 @@ async def insert_publication(
     tx: Transaction, publication: Publication, dialog_id: str, sequence: int, audience: str, at_ms: int
 ) -> None:
     await tx.execute(
-        "INSERT INTO file_publications (account_id, relative_path, published_at, dialog_id, sequence,"
-        " conversation_id, audience, publisher_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-        " ON CONFLICT DO NOTHING",
+        f"{_INTO_PUBLICATIONS} VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         publication.account_id,
         publication.file.relative_path,
         at_ms,

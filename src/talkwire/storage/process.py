@@ -34,7 +34,7 @@ class StorageProcess:
         self._program = program
         self._begin = begin
         self._counter = counter
-        self._listeners: tuple[Sequence[socket.socket], Sequence[socket.socket]] = ((), ())
+        self._listeners: tuple[socket.socket, ...] = ()
         self._process: Process | None = None
         self._link: Link | None = None
         self._ready = asyncio.Event()
@@ -43,7 +43,7 @@ class StorageProcess:
 
     async def start(self, tls: Sequence[socket.socket], http: Sequence[socket.socket], **files: str) -> None:
         """Have a process that listens. `files`: `certificate` and `certificate_key`. Raises Unavailable."""
-        self._listeners = (tls, http)
+        self._listeners = (*tls, *http)
         self._begin = replace(
             self._begin,
             tls_listeners=[one.fileno() for one in tls],
@@ -62,7 +62,7 @@ class StorageProcess:
         if self._life is None:
             return
         self._life.cancel()
-        for one in (*self._listeners[0], *self._listeners[1]):
+        for one in self._listeners:
             one.close()  # ours: while they are open clients wait in line, for nobody
         if self._link is not None:
             self._link.send(Drain())
@@ -119,7 +119,7 @@ class StorageProcess:
                 self._link.close()
 
     async def _spawn(self, link: int) -> Process:
-        listeners = [one.fileno() for group in self._listeners for one in group]
+        listeners = (*self._begin.tls_listeners, *self._begin.http_listeners)
         return await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", self._program, str(link), str(os.getpid()),
             stdin=DEVNULL, stdout=DEVNULL, cwd="/", start_new_session=True, pass_fds=(link, *listeners),

@@ -123,18 +123,21 @@ class LocalDisk:
             yield await self._run(self._list_shard, shard)
 
     async def _write(self, draft: Draft, pieces: list[bytes], size: int) -> None:
-        """`size` is what came of the object up to here."""
-        if not self._may_block or size > SMALL_BYTES:
+        if self._takes_a_thread(size):
             return await self._run(draft.write, pieces)
         with _refused():
             return draft.write(pieces)
 
     async def _finish(self, draft: Draft, rest: list[bytes], size: int) -> str:
-        if not self._may_block or size > SMALL_BYTES:
+        if self._takes_a_thread(size):
             return await self._run(draft.finish, rest)
         with _refused():
             draft.write_rest(rest)
         return await self._run(draft.sync)
+
+    def _takes_a_thread(self, size: int) -> bool:
+        """Whether an object of which so much came is written by a thread."""
+        return not self._may_block or size > SMALL_BYTES
 
     def _at_once(self, reader: Reader) -> bytes:
         """What can be read without waiting for the disk; may be nothing."""
