@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,8 @@ from events import (
     make_dialogs,
     new_dialog,
 )
-from talkwire.backends.database.port import Append, Database, Outcome, Transaction
+from talkwire.backends.database.port import Append, Database, Outcome, Rider, Transaction
+from talkwire.kernel.errors import Conflict
 
 APPENDED, REPEATED, STALE = Outcome.APPENDED, Outcome.REPEATED, Outcome.STALE
 
@@ -354,3 +356,65 @@ def any_model_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
         database = loop.run(opening.__aenter__())
         yield Runner(loop, database)
         loop.run(opening.__aexit__(None, None, None))
+
+
+def bringing(settled: Settled, name: str, also: Rider | None, **columns: Any) -> Append:
+    one = entry(settled, **columns)
+    one.event_id = name
+    one.also = also
+    return one
+
+
+async def noted(tx: Transaction, event: Append) -> None:
+    """Writes down under which number its event came."""
+    await tx.execute(
+        "INSERT INTO revisions (account_id, collection, revision) VALUES ($1, $2, $3)",
+        event.account_id,
+        event.event_id,
+        event.sequence,
+    )
+
+
+async def notes(database: Database) -> dict[str, int]:
+    rows = await database.read("SELECT collection, revision FROM revisions WHERE account_id = $1", "a")
+    return {row["collection"]: row["revision"] for row in rows}
+
+
+async def test_what_an_event_brings_along_is_done_with_it_in_its_place(any_database: Database) -> None:
+    await make_dialogs(any_database, "d1")
+    settled = Settled()
+    for number in range(30):
+        any_database.append(bringing(settled, f"e{number}", noted if number % 3 == 1 else None))
+    await settled.wait(30)
+    assert [e.event_id for e in settled.entries] == [f"e{n}" for n in range(30)]
+    assert [e.sequence for e in settled.entries] == list(range(30))
+    assert await notes(any_database) == {f"e{n}": n for n in range(1, 30, 3)}
+
+
+async def test_when_what_it_brings_along_is_refused_the_event_is_not_there_either(
+    any_database: Database,
+) -> None:
+    async def refused(tx: Transaction, event: Append) -> None:
+        await noted(tx, event)
+        raise Conflict("not now")
+
+    await make_dialogs(any_database, "d1")
+    settled = Settled()
+    for number in range(3):
+        any_database.append(bringing(settled, f"e{number}", refused if number == 1 else noted))
+    await settled.wait(3)
+    outcomes = [(e.outcome, e.sequence) for e in settled.entries]
+    assert outcomes == [(APPENDED, 0), (Outcome.REFUSED, -1), (APPENDED, 1)]
+    assert isinstance(settled.entries[1].error, Conflict)
+    assert [row["event_id"] for row in await event_rows(any_database, "d1")] == ["e0", "e2"]
+    assert await notes(any_database) == {"e0": 0, "e2": 1}
+
+
+async def test_what_is_stale_or_repeated_brings_nothing_along(any_database: Database) -> None:
+    await make_dialogs(any_database, "d1")
+    settled = Settled()
+    for name, columns in (("x", {"key": "k"}), ("y", {"key": "k"}), ("z", {"version": 0})):
+        any_database.append(bringing(settled, name, noted, **columns))
+    await settled.wait(3)
+    assert [e.outcome for e in settled.entries] == [APPENDED, REPEATED, STALE]
+    assert await notes(any_database) == {"x": 0}

@@ -21,7 +21,7 @@ async def test_a_bug_in_publishing_a_file_is_answered_by_its_id(
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(FilePublishing, "publish", broken)
+    monkeypatch.setattr(FilePublishing, "submit", broken)
     cast = await new_cast(stage)
     consumer = await cast.connect("consumer")
     talk = await cast.talk(consumer)

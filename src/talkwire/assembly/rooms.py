@@ -87,7 +87,7 @@ def services_of(
         controller=controller,
         conversations=conversations,
         feeds=feeds,
-        file_publishing=FilePublishing(database, publishing, files.publications, previews, telling),
+        file_publishing=FilePublishing(publishing, files.publications, previews),
         files=files.files,
         history=History(database, directory, previews, clock),
         hub=hub,

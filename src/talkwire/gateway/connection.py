@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp.abc import AbstractStreamWriter
 
 from talkwire.conversations.views import View
+from talkwire.files.errors import NotJudgedYet
 from talkwire.files.model import HostedFileMessage
 from talkwire.gateway.desks import Desks
 from talkwire.gateway.following import Following
@@ -24,8 +25,10 @@ from talkwire.identity.model import Principal
 from talkwire.kernel.errors import TalkwireError, Unauthenticated
 from talkwire.kernel.ids import AccountId
 from talkwire.kernel.tasks import Tasks
+from talkwire.messaging.file_publishing import SubmitFile
 from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import TEXT, ContentEvent
+from talkwire.messaging.publishing import Reply
 from talkwire.protocol import client_properties as properties_of
 from talkwire.protocol import codec
 from talkwire.protocol.catalog import BY_SPELLING
@@ -197,12 +200,11 @@ class Connection:
                 None if type(event) is ContentEvent and event.content_type == TEXT else hosted_file_of(event)
             )
         except TalkwireError as error:
-            self._put_slot(request, self.peer.refusal(request.text_id, error))
+            self._put_slot(_Slot(request.text_id, self.peer.refusal(request.text_id, error)))
             self._send_answered()
             return None
         if file is not None:
-            self._start_file(request, body, file)
-            return None
+            return self._publish_file(request, body, file)
         view = self._find_view(self.account_id, body.dialog_id)
         if view is None or len(self._unanswered) > MAX_UNANSWERED:
             return self._publish_slowly(request, body)
@@ -221,7 +223,8 @@ class Connection:
         self._submit(request, body, view)
 
     def _submit(self, request: Request, body: PublishEvent, view: View) -> None:
-        slot = self._put_slot(request)
+        slot = _Slot(request.text_id)
+        self._put_slot(slot)
         try:
             call = self._call_of(request)
             self._services.publishing.submit(
@@ -243,8 +246,10 @@ class Connection:
         slot.answer = await self._refusal(request, body, error)
         self._send_answered()
 
-    async def _refusal(self, request: Request, body: PublishEvent, error: TalkwireError) -> bytes:
+    async def _refusal(self, request: Request, body: PublishEvent, error: Exception) -> bytes:
         """The answer to a publish that may not be: a refusal, or what it was answered when it came first."""
+        if not isinstance(error, TalkwireError):
+            return self._dispatch.fault(request.text_id, PUBLISH, error)
         try:
             call = self._call_of(request)
             first = await self._services.publishing.find_first(call.who, extras_of(call, request, body))
@@ -254,26 +259,23 @@ class Connection:
             return self.peer.refusal(request.text_id, error)
         return publish_answer(codec.encode(request.text_id), self._publish_type, first)
 
-    def _put_slot(self, request: Request, answer: bytes | None = None) -> _Slot:
-        slot = _Slot(request.text_id, answer)
+    def _put_slot(self, slot: _Slot) -> None:
         if self._unanswered is _NOTHING_OWED:
             self._unanswered = deque()
         self._unanswered.append(slot)
-        return slot
 
     def _published(self, slot: _Slot, entry: LoggedEvent) -> None:
-        refusal = entry.refusal
-        if refusal is not None:
-            slot.answer = self.peer.refusal(slot.request_id, refusal)
-        else:
-            slot.answer = publish_answer(
-                codec.encode(slot.request_id), self._publish_type, max(0, entry.sequence)
-            )
+        slot.answer = self._publish_answer(slot.request_id, entry)
         self._send_answered()
 
     def _publish_answer(self, request_id: str, entry: LoggedEvent) -> bytes:
         """Chat states answer 0. Source: docs/protocol.md 5.6."""
-        return publish_answer(codec.encode(request_id), self._publish_type, max(entry.sequence, 0))
+        refusal = entry.refusal
+        if refusal is None:
+            return publish_answer(codec.encode(request_id), self._publish_type, max(0, entry.sequence))
+        if isinstance(refusal, TalkwireError):
+            return self.peer.refusal(request_id, refusal)
+        return self._dispatch.fault(request_id, PUBLISH, refusal)
 
     def _send_answered(self) -> None:
         """Send the answers that are due, in the order of their requests."""
@@ -294,33 +296,46 @@ class Connection:
 
     # --- files ----------------------------------------------------------------------------------
 
-    def _start_file(self, request: Request, body: PublishEvent, file: HostedFileMessage) -> None:
-        """A file's verdict may take a while: it steps out of line and is numbered when judged."""
-        if self._files_waiting >= MAX_FILES_WAITING:
-            self._put_slot(
-                request, self.peer.refusal(request.text_id, TooManyRequests("Too many files at once"))
-            )
-            self._send_answered()
-            return
-        self._files_waiting += 1
-        self._tasks.start(self._publish_file(request, body, file), "gateway: publish file")
-
     async def _publish_file(self, request: Request, body: PublishEvent, file: HostedFileMessage) -> None:
+        """In its place among the others when the file is judged; else it steps out of line, and is numbered then."""
+        if len(self._unanswered) > MAX_UNANSWERED:
+            await self._answered()
+        slot = _Slot(request.text_id)
+        submit = self._services.file_publishing.submit
         try:
-            call = self._call_of(request)
-            await self._services.file_publishing.publish(
-                call.who,
-                body.dialog_id,
-                file,
-                extras_of(call, request, body),
-                lambda entry: self._send(self._publish_answer(request.text_id, entry)),
-            )
-        except TalkwireError as error:
-            self._send(await self._refusal(request, body, error))
+            await self._submit_file(submit, request, body, file, partial(self._published, slot))
+        except NotJudgedYet:
+            if self._files_waiting < MAX_FILES_WAITING:
+                self._files_waiting += 1
+                self._tasks.start(self._publish_when_judged(request, body, file), "gateway: publish file")
+                return
+            slot.answer = self.peer.refusal(request.text_id, TooManyRequests("Too many files at once"))
         except Exception as error:  # noqa: BLE001 -- recorded and answered: nobody waits for ever
-            self._send(self._dispatch.fault(request.text_id, PUBLISH, error))
-        finally:
+            slot.answer = await self._refusal(request, body, error)
+        self._put_slot(slot)
+        self._send_answered()
+
+    async def _publish_when_judged(
+        self, request: Request, body: PublishEvent, file: HostedFileMessage
+    ) -> None:
+        submit = self._services.file_publishing.submit_when_judged
+        reply = partial(self._file_published, request.text_id)
+        try:
+            await self._submit_file(submit, request, body, file, reply)
+        except Exception as error:  # noqa: BLE001 -- recorded and answered: nobody waits for ever
+            answer = await self._refusal(request, body, error)
             self._files_waiting -= 1
+            self._send(answer)
+
+    async def _submit_file(
+        self, submit: SubmitFile, request: Request, body: PublishEvent, file: HostedFileMessage, reply: Reply
+    ) -> None:
+        call = self._call_of(request)
+        await submit(call.who, body.dialog_id, file, extras_of(call, request, body), reply)
+
+    def _file_published(self, request_id: str, entry: LoggedEvent) -> None:
+        self._files_waiting -= 1
+        self._send(self._publish_answer(request_id, entry))
 
     # --- what it is told ------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class Sending:
             file = hosted_file_of(event)
             if file is not None:
                 return await _replied(
-                    lambda reply: services.file_publishing.publish(
+                    lambda reply: services.file_publishing.submit_when_judged(
                         call.who, body.dialog_id, file, extras, reply
                     )
                 )

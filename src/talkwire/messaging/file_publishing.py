@@ -1,73 +1,66 @@
-"""Publishing a file: judged first, then its event and its publication in one unit of work.
+"""Publishing a file: judged like any event, and its publication is written in the event's own commit.
 
 Source: docs/protocol.md 9.5, 9.6.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import msgspec
 
-from talkwire.backends.database.port import Database, Outcome, Transaction
+from talkwire.backends.database.port import Append, Outcome, Transaction
 from talkwire.conversations.views import View
 from talkwire.files.errors import NotJudgedYet
 from talkwire.files.model import HostedFileMessage, Publication
 from talkwire.files.publications import Publications
 from talkwire.files.rules import admit_resume_by_file
 from talkwire.identity.model import Principal
-from talkwire.messaging.errors import ChangedTooOften, IdempotencyKeyReused, NotStored
 from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import HOSTED_FILE, ContentEvent
 from talkwire.messaging.previews import Previews
-from talkwire.messaging.publishing import FILE, MAX_TRIES, Extras, Publishing, Reply
-from talkwire.messaging.telling import Telling
+from talkwire.messaging.publishing import FILE, Extras, Publishing, Reply
 
 _encode = msgspec.json.Encoder().encode
 
+SubmitFile = Callable[[Principal, str, HostedFileMessage, Extras, Reply], Awaitable[None]]
+"""How a file's publish is handed in: at once, or when it is judged."""
+
 
 class FilePublishing:
-    """The slow sibling of `Publishing`: waits for a verdict, holds nobody up."""
+    """The sibling of `Publishing` that knows what a file needs besides."""
 
-    def __init__(
-        self,
-        database: Database,
-        publishing: Publishing,
-        files: Publications,
-        previews: Previews,
-        telling: Telling,
-    ) -> None:
-        self._database = database
+    def __init__(self, publishing: Publishing, files: Publications, previews: Previews) -> None:
         self._publishing = publishing
         self._files = files
         self._previews = previews
-        self._telling = telling
 
-    async def publish(
+    async def submit(
         self, who: Principal, dialog_id: str, message: HostedFileMessage, extras: Extras, reply: Reply
     ) -> None:
-        """Publish a file; `reply` hears when it is durable, before anybody else is told.
+        """Put the publish of a judged file into the log's queue, as `Publishing.submit` does with any event.
 
-        Waits for the file's verdict, so long as nobody else need wait for this; the event is numbered then.
+        When this returns the event has its place; `reply` is called when it is durable.
         Raises what `Publishing.submit` raises, and files' refusals: UnusableFile, NotJudgedYet and kin.
         """
-        deadline = self._files.deadline()
+        view = await self._publishing.get_view(who, dialog_id)
         fields: dict[str, object] = msgspec.to_builtins(message)
         fields.pop("preview", None)
         stored = ContentEvent(content_type=HOSTED_FILE, message=fields)
-        tries = 0
-        while tries < MAX_TRIES:
-            view = await self._publishing.get_view(who, dialog_id)
-            entry = self._publishing.judge(who, view, dialog_id, stored, extras, FILE)
+        entry = self._publishing.judge(who, view, dialog_id, stored, extras, FILE)
+        publication = await self._admit(who, view, message)
+        entry.also = partial(self._record, publication)
+        self._publishing.enter(entry, partial(self._published, publication, fields, reply))
+
+    async def submit_when_judged(
+        self, who: Principal, dialog_id: str, message: HostedFileMessage, extras: Extras, reply: Reply
+    ) -> None:
+        """As `submit`, but wait for the file's verdict: the event gets its place then. Raises likewise."""
+        deadline = self._files.deadline()
+        while True:
             try:
-                publication = await self._admit(who, view, message)
-            except NotJudgedYet:
+                return await self.submit(who, dialog_id, message, extras, reply)
+            except NotJudgedYet:  # all of it is judged again then: much may have changed meanwhile
                 await self._files.wait_for_verdict(who.account_id, message.relative_path, deadline)
-                continue  # all of it is judged again: much may have changed meanwhile
-            tries += 1
-            outcome = await self._append(entry, view, publication, fields, reply)
-            if outcome is Outcome.STALE:
-                await self._publishing.renew_view(entry)
-            else:
-                _check(outcome)
-                return
-        raise ChangedTooOften("The conversation changed meanwhile; try again")
 
     async def _admit(self, who: Principal, view: View, message: HostedFileMessage) -> Publication:
         conversation = view.conversation
@@ -79,45 +72,24 @@ class FilePublishing:
         )
         return await self._files.admit(who, conversation.conversation_id, conversation.consumer_id, message)
 
-    async def _append(
-        self,
-        entry: LoggedEvent,
-        view: View,
-        publication: Publication,
-        message: dict[str, object],
-        reply: Reply,
-    ) -> Outcome:
-        async def unit(tx: Transaction) -> Outcome:
-            entry.outcome = Outcome.PENDING
-            await tx.append([entry])
-            if entry.outcome is Outcome.APPENDED:
-                await self._files.record(
-                    tx,
-                    publication,
-                    dialog_id=entry.dialog_id,
-                    sequence=entry.sequence,
-                    audience=entry.audience,
-                    at_ms=entry.at_ms,
-                )
-            return entry.outcome
+    async def _record(self, publication: Publication, tx: Transaction, entry: Append) -> None:
+        await self._files.record(
+            tx,
+            publication,
+            dialog_id=entry.dialog_id,
+            sequence=entry.sequence,
+            audience=entry.audience,
+            at_ms=entry.at_ms,
+        )
 
-        def committed(outcome: Outcome) -> None:
-            if outcome is Outcome.REPEATED:
-                reply(entry)
-            elif outcome is Outcome.APPENDED:
-                self._files.note(publication, audience=entry.audience)
-                preview = self._previews.find_held(*publication.file.name)
-                if preview:
-                    told = ContentEvent(content_type=HOSTED_FILE, message={**message, "preview": preview})
-                    entry.told_event = _encode(told)
-                reply(entry)
-                self._telling.tell(entry, view)
-
-        return await self._database.write(unit, committed)
-
-
-def _check(outcome: Outcome) -> None:
-    if outcome is Outcome.KEY_REUSED:
-        raise IdempotencyKeyReused("This idempotency key was used for another request")
-    if outcome is Outcome.UNAVAILABLE:
-        raise NotStored("The log cannot be written now; try again")
+    def _published(
+        self, publication: Publication, message: dict[str, object], reply: Reply, entry: LoggedEvent
+    ) -> None:
+        """Before anybody is told: who hears of it may ask for the file at once, and sees its preview."""
+        if entry.outcome is Outcome.APPENDED:
+            self._files.note(publication, audience=entry.audience)
+            preview = self._previews.find_held(*publication.file.name)
+            if preview:
+                told = ContentEvent(content_type=HOSTED_FILE, message={**message, "preview": preview})
+                entry.told_event = _encode(told)
+        reply(entry)

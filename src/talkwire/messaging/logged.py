@@ -7,7 +7,6 @@ from talkwire.backends.database.port import Append, Outcome, Row
 from talkwire.conversations.model import Conversation
 from talkwire.conversations.views import View
 from talkwire.identity.model import Principal
-from talkwire.kernel.errors import TalkwireError
 from talkwire.messaging.model import Audience, Event, EventKind
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class LoggedEvent(Append):
     reply: "Callable[[LoggedEvent], None] | None"
     tries: int
     lane: "Lane | None"
-    refusal: TalkwireError | None  # why it was not published
+    refusal: BaseException | None  # why it was not published: a TalkwireError, or a fault of ours
 
     def as_told(self, old_id: str, told_event: bytes | None = None) -> "LoggedEvent":
         """Set what telling needs on an event that nobody publishes any more."""
@@ -51,7 +50,7 @@ class LoggedEvent(Append):
 
     def forget_publishing(self) -> None:
         """Drop what only publishing needed, so that a kept event is small."""
-        self.who = self.payload = self.reply = self.lane = None
+        self.who = self.payload = self.reply = self.lane = self.also = None
 
 
 def entry_of(  # noqa: PLR0913 -- the columns of an event that are not constant; called for every publish
@@ -92,7 +91,7 @@ def entry_of(  # noqa: PLR0913 -- the columns of an event that are not constant;
     entry.frame_v2 = entry.frame_v3 = None
     entry.who = who
     entry.payload = payload
-    entry.reply = entry.lane = entry.refusal = None
+    entry.reply = entry.lane = entry.refusal = entry.also = entry.error = None
     entry.tries = 0
     return entry
 

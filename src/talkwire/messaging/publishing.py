@@ -54,7 +54,8 @@ _APPENDED = Outcome.APPENDED
 _encode = msgspec.json.Encoder().encode
 
 Reply = Callable[[LoggedEvent], None]
-"""Hears once how a publish went: `refusal` is set, or `sequence` is (-1 for chat states: they take none)."""
+"""Hears once how a publish went, before anybody else hears of the event: `refusal` is set, or `sequence` is (-1
+for chat states: they take none)."""
 
 
 class Extras(msgspec.Struct, frozen=True):
@@ -128,8 +129,12 @@ class Publishing:
             self._presence.tell(who, entry, event.chat_state, view)  # type: ignore[union-attr]
             reply(entry)
             return
+        self.enter(entry, reply)
+
+    def enter(self, entry: LoggedEvent, reply: Reply) -> None:
+        """Put what was judged into the log's queue, behind whatever of its dialog is judged again."""
         entry.reply = reply
-        lane = entry.lane = self._lanes.lane_of(entry.account_id, dialog_id, entry.version)
+        lane = entry.lane = self._lanes.lane_of(entry.account_id, entry.dialog_id, entry.version)
         if lane.must_wait(entry.version):
             lane.held.append(entry)
             return
@@ -200,12 +205,12 @@ class Publishing:
                 entry.tries += 1
                 lane.stale.append(entry)
             else:
-                self._refuse(entry, _REFUSALS.get(outcome))
+                self._refuse(entry, entry.error if outcome is Outcome.REFUSED else _REFUSALS.get(outcome))
         finally:  # whatever one listener's fault: what waits in this lane goes on
             if not lane.in_flight:
                 self._continue(entry, lane)
 
-    def _refuse(self, entry: LoggedEvent, refusal: TalkwireError | None) -> None:
+    def _refuse(self, entry: LoggedEvent, refusal: BaseException | None) -> None:
         """Reply without telling anybody: refused, or a repeat that was told long ago."""
         entry.refusal = refusal
         if entry.reply is not None:

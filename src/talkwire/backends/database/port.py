@@ -27,6 +27,7 @@ class Outcome(Enum):
     )
     KEY_REUSED = "key reused"  # same idempotency key, other fingerprint
     STALE = "stale"  # the dialog's version is not `version` any more (or there is no such dialog)
+    REFUSED = "refused"  # what was to be done with it (`also`) raised `error`: neither was done
     UNAVAILABLE = "unavailable"  # nothing of it was applied
 
 
@@ -39,8 +40,8 @@ class Append:
     """
 
     __slots__ = (
-        "account_id", "at_ms", "audience", "client_properties", "conversation_id", "dialog_id", "event",
-        "event_id", "fingerprint", "idempotency_key", "is_content", "kind", "metadata", "originator_id",
+        "account_id", "also", "at_ms", "audience", "client_properties", "conversation_id", "dialog_id", "error",
+        "event", "event_id", "fingerprint", "idempotency_key", "is_content", "kind", "metadata", "originator_id",
         "originator_role", "outcome", "read_up_to", "sequence", "settled", "token", "version",
     )  # fmt: skip
 
@@ -66,6 +67,7 @@ class Append:
         fingerprint: bytes | None = None,
         read_up_to: int | None = None,
         token: Any = None,
+        also: "Rider | None" = None,
     ) -> None:
         self.account_id = account_id
         self.conversation_id = conversation_id
@@ -88,6 +90,8 @@ class Append:
         self.fingerprint = fingerprint  # hash of the request's meaning; goes with idempotency_key
         self.read_up_to = read_up_to  # for READ accept status: the highest sequence in its list
         self.token = token  # the caller's own; adapters leave it alone
+        self.also = also  # what is done in the same commit once this is numbered; both or neither
+        self.error: BaseException | None = None  # what `also` raised
         self.sequence = -1
         self.outcome = Outcome.PENDING
 
@@ -118,6 +122,9 @@ class Transaction(Protocol):
         """
         ...
 
+
+Rider = Callable[[Transaction, Append], Awaitable[None]]
+"""What an event brings along: `async def also(tx, append)`, as a unit; `append` has its sequence by then."""
 
 Ending = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
 Endings = dict[Ending, list[Any]]

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from talkwire.backends.database.port import Append, Outcome, T, Unit
+from talkwire.backends.database.port import Append, Outcome, T, Transaction, Unit
 from talkwire.kernel.errors import Unavailable
 
 MOST_ENTRIES_PER_COMMIT = 1000
@@ -20,16 +20,69 @@ _log = logging.getLogger(__name__)
 class Work:
     """A unit of work in the queue, and what came of it."""
 
-    __slots__ = ("done", "error", "result", "then", "unit")
+    __slots__ = ("error", "result", "unit")
+
+    def __init__(self, unit: Unit[Any]) -> None:
+        self.unit = unit
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell whoever handed it in."""
+        raise NotImplementedError
+
+
+class Awaited(Work):
+    """A unit that somebody waits for."""
+
+    __slots__ = ("done", "then")
 
     def __init__(
         self, unit: Unit[Any], then: Callable[[Any], None] | None, done: asyncio.Future[Any]
     ) -> None:
-        self.unit = unit
+        super().__init__(unit)
         self.then = then
         self.done = done
-        self.result: Any = None
-        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        error = self.error
+        if error is None and self.then is not None:
+            try:
+                self.then(self.result)
+            except Exception as failed:  # noqa: BLE001 -- it is raised to whoever awaits the write
+                error = failed
+        if self.done.done():  # whoever waited has gone; the work itself stands
+            return
+        if error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(error)
+
+
+class Joint(Work):
+    """An event that brings something along, in its place among the others."""
+
+    __slots__ = ("entry",)
+
+    def __init__(self, entry: Append) -> None:
+        super().__init__(self._both)
+        self.entry = entry
+
+    async def _both(self, tx: Transaction) -> None:
+        entry = self.entry
+        entry.outcome = Outcome.PENDING
+        await tx.append([entry])
+        if entry.outcome is Outcome.APPENDED and entry.also is not None:
+            await entry.also(tx, entry)
+
+    def settle(self) -> None:
+        entry = self.entry
+        if self.error is not None:
+            is_known = not isinstance(self.error, Unavailable)
+            entry.outcome = Outcome.REFUSED if is_known else Outcome.UNAVAILABLE
+            entry.error = self.error
+            entry.sequence = -1
+        entry.settled(entry)
 
 
 Entry = Append | Work
@@ -44,7 +97,7 @@ def heard_nothing(events: int, seconds: float) -> None:
 
 def events_in(batch: Sequence[Entry]) -> int:
     """How many of a batch are events; the others are units of work."""
-    return sum(isinstance(entry, Append) for entry in batch)
+    return sum(isinstance(entry, (Append, Joint)) for entry in batch)
 
 
 class WriteQueue:
@@ -68,7 +121,7 @@ class WriteQueue:
             entry.outcome = Outcome.UNAVAILABLE
             self._loop.call_soon(entry.settled, entry)
             return
-        self._waiting.append(entry)
+        self._waiting.append(entry if entry.also is None else Joint(entry))
         if not self._under_way:
             self._wake()
 
@@ -76,7 +129,7 @@ class WriteQueue:
         if self._closed:
             raise Unavailable("The database is closed.")
         done: asyncio.Future[T] = self._loop.create_future()
-        self._waiting.append(Work(unit, then, done))
+        self._waiting.append(Awaited(unit, then, done))
         if not self._under_way:
             self._wake()
         return await done
@@ -94,7 +147,7 @@ class WriteQueue:
                 if isinstance(entry, Append):
                     entry.settled(entry)
                 else:
-                    _settle_work(entry)
+                    entry.settle()
             except Exception:  # noqa: BLE001 -- one caller's fault is not the others'
                 _log.exception("A callback of the database's queue failed; the others go on.")
         if idle:
@@ -118,21 +171,6 @@ class WriteQueue:
         elif self._drained is not None:
             self._drained.set_result(None)
             self._drained = None
-
-
-def _settle_work(work: Work) -> None:
-    error = work.error
-    if error is None and work.then is not None:
-        try:
-            work.then(work.result)
-        except Exception as failed:  # noqa: BLE001 -- it is raised to whoever awaits the write
-            error = failed
-    if work.done.done():  # whoever waited has gone; the work itself stands
-        return
-    if error is None:
-        work.done.set_result(work.result)
-    else:
-        work.done.set_exception(error)
 
 
 def fail(batch: Sequence[Entry], error: Unavailable) -> None:
