@@ -59,7 +59,14 @@ MANAGER = Principal(
     ParticipantId("aaaaaaaa-0000-4000-8000-000000000003"),
     Kind.AGENT,
     old_id="12345678.282467516",
-    privileges=frozenset({Privilege.SEE_ALL_CONVERSATIONS}),
+    privileges=frozenset({Privilege.SEE_ALL_CONVERSATIONS, Privilege.MANAGE_CONVERSATIONS}),
+)
+BOT = Principal(
+    ACCOUNT,
+    ParticipantId("aaaaaaaa-0000-4000-8000-000000000004"),
+    Kind.AGENT,
+    old_id="12345678.282467517",
+    privileges=frozenset({Privilege.SEE_ALL_CONVERSATIONS, Privilege.SEND_FILES}),
 )
 TALK = ConversationId("c0ffee00-0000-4000-8000-000000000001")
 

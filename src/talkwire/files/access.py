@@ -55,6 +55,13 @@ class Access:
 
     async def find_downloadable(self, who: Principal, relative_path: str) -> HostedFile | None:
         """The file, if `who` may download it. What memory refuses is looked up once more."""
+        return await self._find(who, relative_path, overseeing=rules.oversees(who))
+
+    async def find_publishable(self, who: Principal, relative_path: str) -> HostedFile | None:
+        """The file, if `who` sent it or was shown it: who only oversees the account passes nothing on."""
+        return await self._find(who, relative_path, overseeing=False)
+
+    async def _find(self, who: Principal, relative_path: str, *, overseeing: bool) -> HostedFile | None:
         named = parse_path(relative_path)
         if named is None or named.account_id != who.account_id:
             return None
@@ -62,12 +69,12 @@ class Access:
             file = await self._register.find(who.account_id, relative_path, fresh=fresh)
             if file is None:
                 return None
-            if await self._may_download(who, file):
+            if (overseeing and file.published_in) or await self._may_download(who, file):
                 return file
         return None
 
     async def _may_download(self, who: Principal, file: HostedFile) -> bool:
-        if rules.is_uploader(who, file) or (file.published_in and rules.sees_every_file(who)):
+        if rules.is_uploader(who, file):
             return True
         for shown in file.published_in:
             if await self._is_shown_to(who, shown):

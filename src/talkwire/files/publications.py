@@ -81,7 +81,7 @@ class Publications:
         await self._access.admit_sharing(who)
         rules.admit_published_type(message.file_type)
         claimed = rules.read_preview(message.preview, self._limits)
-        found = await self._access.find_downloadable(who, message.relative_path)
+        found = await self._access.find_publishable(who, message.relative_path)
         file = rules.admit_file(found, rules.uploader_of(who), self._limits)
         try:
             await self._vault.share_file_key(who.account_id, file.key_id, Holder(CONSUMER, consumer_id))

@@ -166,9 +166,9 @@ def is_uploader(who: Principal, file: HostedFile) -> bool:
     return file.account_id == who.account_id and file.uploader_id == (who.old_id or who.id)
 
 
-def sees_every_file(who: Principal) -> bool:
-    """Managers and administrators, who may read the whole account."""
-    return not who.is_consumer and who.may(Privilege.SEE_ALL_CONVERSATIONS)
+def oversees(who: Principal) -> bool:
+    """Managers and administrators, who may read the whole account; bots see its conversations, not its files."""
+    return not who.is_consumer and who.may(Privilege.MANAGE_CONVERSATIONS)
 
 
 def may_download(who: Principal, shown: PublishedIn, conversation: Conversation) -> bool:

@@ -5,7 +5,7 @@ import base64
 import msgspec
 import pytest
 
-from files_desk import AGENT, CONSUMER, MANAGER, OTHER_AGENT, STRANGER, TALK, conversation
+from files_desk import AGENT, BOT, CONSUMER, MANAGER, OTHER_AGENT, STRANGER, TALK, conversation
 from pictures import png
 from talkwire.conversations.model import Role
 from talkwire.files import rules
@@ -217,10 +217,10 @@ def test_participants_download_and_consumers_only_what_was_public() -> None:
     assert not rules.may_download(STRANGER, public, talk)
 
 
-def test_who_reads_the_whole_account_sees_every_file() -> None:
-    assert rules.sees_every_file(MANAGER)
-    assert not rules.sees_every_file(AGENT)
-    assert not rules.sees_every_file(CONSUMER)
+def test_managers_oversee_the_account_and_bots_do_not() -> None:
+    assert rules.oversees(MANAGER)
+    for who in (BOT, AGENT, CONSUMER):
+        assert not rules.oversees(who)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from files_desk import (
     ACCOUNT,
     AGENT,
+    BOT,
     CONSUMER,
     MANAGER,
     OTHER_AGENT,
@@ -211,8 +212,19 @@ async def test_publishing_opens_a_file_to_the_participants_and_to_managers(desk:
     await desk.publish(CONSUMER, path)
     for who in (CONSUMER, AGENT, MANAGER):
         assert await may_download(desk, who, path)
-    for who in (STRANGER, OTHER_AGENT):
+    for who in (STRANGER, OTHER_AGENT, BOT):
         assert not await may_download(desk, who, path)
+
+
+async def test_only_who_sent_a_file_or_was_shown_it_publishes_it_on(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, path)
+    sender = msgspec.structs.replace(MANAGER, privileges=MANAGER.privileges | {Privilege.SEND_FILES})
+    for who in (sender, BOT):
+        with pytest.raises(UnusableFile):
+            await desk.publish(who, path, sequence=1)
+    desk.talks.add(conversation((CONSUMER, Role.CONSUMER), (BOT, Role.MANAGER)))
+    await desk.publish(BOT, path, sequence=1)
 
 
 async def test_a_private_file_stays_hidden_from_the_consumer(desk: Desk) -> None:
