@@ -86,15 +86,21 @@ class Peer:
         self._refilled_at_ms = now_ms
 
     def receive(self, frame: bytes, now_ms: int) -> Step:
-        """The next step for a frame. Never raises: what is wrong with it is answered."""
+        """The next step for a frame. Never raises: what is wrong with it is answered.
+
+        Each frame that is taken costs one, whatever comes of it: reading a bad one is work too.
+        """
+        if self._allowance < 1 or now_ms - self._refilled_at_ms > REFILL_MS:
+            self._refill(now_ms)
+            if self._allowance < 1:
+                error = TooManyRequests("Too many requests on this socket")
+                return Refuse(self.refusal(codec.find_id(frame), error))
+        self._allowance -= 1
         request_id = ""
         try:
             request = codec.decode_request(frame)
             if request.id is not None:
                 request_id = str(request.id)
-            if self._allowance < 1 or now_ms - self._refilled_at_ms > REFILL_MS:
-                self._refill(now_ms)
-            self._allowance -= 1
             request_type = self._types.get(request.type)
             if request_type is None:
                 raise self._unknown(request.type)
@@ -102,7 +108,6 @@ class Peer:
                 return self._connect(request, request_type)
             return Perform(request, request_type)
         except BadFrame as error:
-            self._allowance -= 1  # reading it was work too
             return Refuse(self.refusal(error.request_id or request_id, error))
         except TalkwireError as error:
             return Refuse(self.refusal(request_id, error))
@@ -142,12 +147,10 @@ class Peer:
         return Connect(request.text_id, jwt, properties)
 
     def _refill(self, now_ms: int) -> None:
-        """Give back what the time since the last refill earned. Raises TooManyRequests."""
+        """Give back what the time since the last refill earned."""
         earned = (now_ms - self._refilled_at_ms) * self._limits.requests_per_second / 1000
         self._allowance = min(self._allowance + max(earned, 0), float(self._limits.burst))
         self._refilled_at_ms = now_ms
-        if self._allowance < 1:
-            raise TooManyRequests("Too many requests on this socket")
 
     @property
     def is_consumer(self) -> bool:

@@ -132,10 +132,28 @@ def test_whoever_asks_too_much_is_refused_until_time_has_passed() -> None:
     assert [type(peer.receive(ask, 10_000)) for _ in range(5)] == [Perform] * 4 + [Refuse]
 
 
-def test_frames_that_cannot_be_read_count_too() -> None:
+@pytest.mark.parametrize("bad", [b"garbage", b'{"id":"9"}', frame("InitConnection", 9, headers=7)])
+def test_frames_that_cannot_be_read_count_once_and_are_held_back_too(bad: bytes) -> None:
     peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
-    assert [refused(peer.receive(b"garbage", 0))["code"] for _ in range(5)] == [400] * 5
+    assert [refused(peer.receive(bad, 0))["code"] for _ in range(7)] == [400] * 5 + [429] * 2
     assert refused(peer.receive(frame("GetClock"), 0))["code"] == 429
+
+
+def test_who_is_held_back_is_told_for_which_request() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
+    for _ in range(5):
+        peer.receive(b"garbage", 0)
+    ids = [
+        refused(peer.receive(bad, 0))["reqId"] for bad in (b"garbage", b'{"id":9}', frame("GetClock", "1,"))
+    ]
+    assert ids == ["", "9", "1,"]
+
+
+def test_what_was_refused_is_not_owed_afterwards() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
+    codes = [refused(peer.receive(b"garbage", 0))["code"] for _ in range(1_000)]
+    assert codes == [400] * 5 + [429] * 995
+    assert isinstance(peer.receive(frame("GetClock"), 100), Perform)
 
 
 def test_a_clock_that_goes_back_takes_nothing_away() -> None:
