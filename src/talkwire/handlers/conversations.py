@@ -25,6 +25,7 @@ from talkwire.protocol.conversations import (
 
 MAX_FILTER_IDS = 1_000
 MAX_CONTEXT_BYTES = 16 * 1024
+CLIENT_PROPERTIES = "clientProperties"
 
 
 async def consumer_requests(
@@ -128,13 +129,16 @@ def _campaign(info: CampaignInfo | None) -> Campaign | None:
 
 
 def _context(call: Call, context: dict[str, Any] | None) -> dict[str, Any]:
-    """The client's context with its properties beside it, bounded: every notification carries it."""
-    kept = dict(context or {})
+    """The client's context with its properties beside it, bounded: every notification carries it.
+
+    Agents trust the properties shown there, the address above all: they come from the socket or from nowhere.
+    """
+    kept = {name: value for name, value in (context or {}).items() if name != CLIENT_PROPERTIES}
     check_depth(kept)
     if len(encode(kept)) > MAX_CONTEXT_BYTES:
         raise Invalid(f"conversationContext takes at most {MAX_CONTEXT_BYTES} bytes")
     if call.client_properties is not None:
-        kept["clientProperties"] = msgspec.json.decode(call.client_properties)
+        kept[CLIENT_PROPERTIES] = msgspec.json.decode(call.client_properties)
     return kept
 
 
