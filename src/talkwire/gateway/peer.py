@@ -16,6 +16,7 @@ from talkwire.protocol.client_properties import is_client_properties, is_consume
 from talkwire.protocol.envelope import Dialect, Request
 from talkwire.protocol.errors import (
     BadFrame,
+    BadToken,
     NotConnectedYet,
     NotForThisRole,
     TooManyRequests,
@@ -66,7 +67,13 @@ class Refuse(NamedTuple):
     payload: bytes
 
 
-Step = Perform | Connect | Refuse
+class Dismiss(NamedTuple):
+    """Answer with this payload and end the socket: what came as its token is none."""
+
+    payload: bytes
+
+
+Step = Perform | Connect | Refuse | Dismiss
 
 
 class Peer:
@@ -109,6 +116,8 @@ class Peer:
             return Perform(request, request_type)
         except BadFrame as error:
             return Refuse(self.refusal(error.request_id or request_id, error))
+        except BadToken as error:
+            return Dismiss(self.refusal(request_id, error))
         except TalkwireError as error:
             return Refuse(self.refusal(request_id, error))
 
@@ -141,7 +150,7 @@ class Peer:
             elif is_consumer_authentication(name):
                 jwt = item.get("jwt")
         if jwt is not None and (not isinstance(jwt, str) or len(jwt) > self._limits.token_characters):
-            raise BadFrame("jwt is not a token")
+            raise BadToken("jwt is not a token")
         if jwt is None and self.who is None:
             raise NotConnectedYet("ConsumerAuthentication is missing")
         return Connect(request.text_id, jwt, properties)

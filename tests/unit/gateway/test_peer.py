@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from talkwire.gateway.peer import Connect, Peer, PeerLimits, Perform, Refuse, Step
+from talkwire.gateway.peer import Connect, Dismiss, Peer, PeerLimits, Perform, Refuse, Step
 from talkwire.identity.model import Kind, Principal
 from talkwire.kernel.ids import AccountId, ParticipantId
 from talkwire.protocol.catalog import BRAND, CONSUMER, REQUESTS
@@ -99,13 +99,21 @@ def test_no_header_at_all_is_fine_when_the_client_is_known(headers: object) -> N
     assert consumer().receive(frame("InitConnection"), 0) == Connect("1", None, None)
 
 
-@pytest.mark.parametrize("jwt", [7, "x" * 21, ["t"]])
-def test_a_token_is_a_text_within_bounds(jwt: object) -> None:
-    peer = Peer(CONSUMER, Dialect.V3, None, LIMITS, 0)
+@pytest.mark.parametrize("jwt", [7, "x" * 21, ["t"], {"jwt": "t"}, True])
+@pytest.mark.parametrize("who", [None, JO])
+def test_what_cannot_be_a_token_ends_the_socket(jwt: object, who: Principal | None) -> None:
+    peer = Peer(CONSUMER, Dialect.V3, who, LIMITS, 0)
     item = {"type": "ConsumerAuthentication", "jwt": jwt}
-    assert refused(peer.receive(init(item), 0))["code"] == 400
-    item["jwt"] = "x" * 20
-    assert isinstance(peer.receive(init(item), 0), Connect)
+    step = peer.receive(init(item), 0)
+    assert isinstance(step, Dismiss)
+    answer = json.loads(step.payload)
+    assert (answer["code"], answer["reqId"], answer["type"]) == (401, "1", ".ReqBody$ErrorResp")
+
+
+def test_a_token_of_the_longest_is_checked() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, None, LIMITS, 0)
+    item = {"type": "ConsumerAuthentication", "jwt": "x" * 20}
+    assert peer.receive(init(item), 0) == Connect("1", "x" * 20, None)
 
 
 @pytest.mark.parametrize(
