@@ -187,6 +187,19 @@ async def test_a_client_that_goes_without_a_word_is_forgotten(stage: Stage, raw:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("way", ["init", "header"])
+@pytest.mark.parametrize("jwt", ["x" * 2_049, 7, ["t"]], ids=["too long", "a number", "a list"])
+async def test_what_cannot_be_a_token_is_refused_and_ends_the_socket(
+    cast: Cast, bystander: Socket, way: str, jwt: object
+) -> None:
+    """Source: docs/protocol.md 5.1."""
+    socket = await cast.connect("consumer", way=way)
+    answer = await socket.ask("InitConnection", headers=[{"type": "ConsumerAuthentication", "jwt": jwt}])
+    assert (answer["code"], answer["type"]) == (401, ".ReqBody$ErrorResp")
+    assert await socket.close_code() == 4401
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_thousand_requests_in_one_go_are_answered_in_their_order(raw: Raw) -> None:
     """Source: docs/protocol.md 4.2."""
     good = [f'{{"id":{number},"type":"GetClock"}}' for number in range(1000)]

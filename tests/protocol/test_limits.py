@@ -52,6 +52,20 @@ async def test_too_many_requests_on_one_socket_are_answered_429_and_others_go_on
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_frames_that_cannot_be_read_are_held_back_as_others_are(stage: Stage, cast: Cast) -> None:
+    socket = await cast.connect("consumer")
+    for number in range(80):
+        await socket.send({"id": number})
+    answers = [await socket.take(lambda _answer: True) for _ in range(80)]
+    codes = [answer["code"] for answer in answers]
+    assert codes[:50] == [400] * 50
+    assert 429 in codes
+    assert [answer["reqId"] for answer in answers] == [str(number) for number in range(80)]
+    stage.clock.advance(0.2)
+    assert (await socket.ask("GetClock"))["code"] == 200
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_sockets_end_in_time(stage: Stage, cast: Cast) -> None:
     """The silent with 1000, the nameless with 4401; who pings or asks stays."""
     silent, asking, pinging = [await cast.connect(f"consumer{number}") for number in (1, 2, 3)]

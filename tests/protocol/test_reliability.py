@@ -208,3 +208,19 @@ def request(request_id: str, type_name: str, **body: object) -> Json:
 def publish(request_id: str, dialog_id: str) -> str:
     event = {"type": "ContentEvent", "contentType": "text/plain", "message": "hello"}
     return json.dumps(request(request_id, "ms.PublishEvent", dialogId=dialog_id, event=event))
+
+
+async def test_a_consumer_who_leaves_while_nothing_can_be_read_leaves_no_incident(
+    stage: Stage, cast: Cast
+) -> None:
+    """Source: docs/protocol.md 4.3."""
+    consumer = await cast.connect("consumer", "2")
+    talk = await cast.talk(consumer)
+    manager = await cast.connect("manager")
+    await cast.join(manager, talk, "MANAGER")
+    with Outage(stage, "FROM conversations c") as outage:
+        await consumer.ws.close()
+        async with asyncio.timeout(WAIT_SECONDS):
+            await outage.refused.wait()
+    assert (await manager.ask("GetClock"))["code"] == 200
+    assert stage.incidents == 0

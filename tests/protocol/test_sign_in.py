@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from identity_rooms import ACCOUNT, OTHER, PASSWORD
+from talkwire.httpapi.discovery import BaseHost
 from web_rooms import Web
 
 LOGIN = {"username": "admin@brand", "password": PASSWORD}
@@ -40,6 +41,21 @@ async def test_the_answer_has_what_all_clients_together_need(version: str, web_r
     entries = body["csdsCollectionResponse"]["baseURIs"]
     assert {"account", "service", "baseURI"} == set(entries[0])
     assert body["accountData"]["agentGroupsData"]["items"][0]["id"] == -1
+
+
+@pytest.mark.parametrize(
+    "base_host",
+    [
+        BaseHost(),
+        BaseHost("chat.example"),
+        BaseHost("chat.example", storage_host="files.example:8443"),
+        BaseHost(storage_port=8444),
+    ],
+    ids=["one host", "a public host", "a host for files", "a port for files"],
+)
+async def test_signing_in_tells_the_same_hosts_as_discovery(base_host: BaseHost, web_rooms: Web) -> None:
+    found = await web_rooms.call("GET", "service/baseURI.json?version=1.0")
+    assert (await sign_in(web_rooms))["csdsCollectionResponse"] == await found.json()
 
 
 async def test_the_cookie_is_for_this_host_and_no_script(web_rooms: Web) -> None:

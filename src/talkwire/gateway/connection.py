@@ -16,7 +16,7 @@ from talkwire.gateway.desks import Desks
 from talkwire.gateway.following import Following
 from talkwire.gateway.frames import event_frame, text_frame
 from talkwire.gateway.outbox import LARGE_BYTES, Outbox
-from talkwire.gateway.peer import Connect, Peer, Perform, Refuse, Step, header_items
+from talkwire.gateway.peer import Connect, Dismiss, Peer, Perform, Refuse, Step, header_items
 from talkwire.handlers.call import Call
 from talkwire.handlers.dispatch import Dispatch
 from talkwire.handlers.publish import check_key, extras_of, hosted_file_of, read_publish
@@ -141,6 +141,9 @@ class Connection:
         match step:
             case Refuse(payload):
                 self._send(payload)
+            case Dismiss(payload):
+                self._send(payload)
+                self.close(Close.TOKEN_INVALID)
             case Perform(request, request_type):
                 try:
                     call = self._call_of(request)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from talkwire.conversations.model import ConversationQuery
+from talkwire.conversations.model import ConversationQuery, State
 from talkwire.gateway.desks import Desks
 from talkwire.gateway.outbox import LARGE_BYTES, Outbox
 from talkwire.gateway.peer import Peer
@@ -26,6 +26,8 @@ from talkwire.protocol.status import Close
 from talkwire.routing.model import AgentState, RingView
 
 MAX_SUBSCRIPTIONS = 1_000
+OPEN = ConversationQuery(stages=frozenset({State.OPEN}))
+LEAVING = "gateway: leave"
 SNAPSHOT_DELAY_SECONDS = 0.1
 """On v2 and v2.1. Source: docs/protocol.md, Appendix A24."""
 
@@ -88,6 +90,8 @@ class Following:
             self._services.hub.add_participant(self)
         if not self.who.is_consumer:
             self._services.routing.agent_connected(self.who)
+        elif not self._socket.peer.dialect.is_v3:
+            self._services.presence.returned(self.who)
 
     def end(self) -> None:
         """The socket is gone."""
@@ -103,8 +107,24 @@ class Following:
         self._desks.leave(self)
         if not who.is_consumer:
             self._services.routing.agent_disconnected(who)
+        elif self._socket.peer.dialect.is_v3:
+            self._services.presence.left(who, dialog_ids, self._goodbye)
         else:
-            self._services.presence.left(who, dialog_ids, "BACKGROUND" if self._socket.is_mobile else "GONE")
+            self._tasks.start(self._leave_all(who), LEAVING)
+
+    async def _leave_all(self, who: Principal) -> None:
+        """A consumer of the old version heard all its dialogs, whatever it subscribed to."""
+        try:
+            views = await self._services.conversations.list_for(who, OPEN)
+        except Unavailable:
+            return  # a chat state is worth no second try
+        dialog_ids = [dialog_id for view in views for dialog_id in view.dialogs]
+        self._services.presence.left(who, dialog_ids, self._goodbye)
+
+    @property
+    def _goodbye(self) -> str:
+        """Source: docs/protocol.md, Appendix A27."""
+        return "BACKGROUND" if self._socket.is_mobile else "GONE"
 
     # --- dialogs
 

@@ -16,6 +16,7 @@ from talkwire.protocol.client_properties import is_client_properties, is_consume
 from talkwire.protocol.envelope import Dialect, Request
 from talkwire.protocol.errors import (
     BadFrame,
+    BadToken,
     NotConnectedYet,
     NotForThisRole,
     TooManyRequests,
@@ -66,7 +67,13 @@ class Refuse(NamedTuple):
     payload: bytes
 
 
-Step = Perform | Connect | Refuse
+class Dismiss(NamedTuple):
+    """Answer with this payload and end the socket: what came as its token is none."""
+
+    payload: bytes
+
+
+Step = Perform | Connect | Refuse | Dismiss
 
 
 class Peer:
@@ -86,15 +93,21 @@ class Peer:
         self._refilled_at_ms = now_ms
 
     def receive(self, frame: bytes, now_ms: int) -> Step:
-        """The next step for a frame. Never raises: what is wrong with it is answered."""
+        """The next step for a frame. Never raises: what is wrong with it is answered.
+
+        Each frame that is taken costs one, whatever comes of it: reading a bad one is work too.
+        """
+        if self._allowance < 1 or now_ms - self._refilled_at_ms > REFILL_MS:
+            self._refill(now_ms)
+            if self._allowance < 1:
+                error = TooManyRequests("Too many requests on this socket")
+                return Refuse(self.refusal(codec.find_id(frame), error))
+        self._allowance -= 1
         request_id = ""
         try:
             request = codec.decode_request(frame)
             if request.id is not None:
                 request_id = str(request.id)
-            if self._allowance < 1 or now_ms - self._refilled_at_ms > REFILL_MS:
-                self._refill(now_ms)
-            self._allowance -= 1
             request_type = self._types.get(request.type)
             if request_type is None:
                 raise self._unknown(request.type)
@@ -102,8 +115,9 @@ class Peer:
                 return self._connect(request, request_type)
             return Perform(request, request_type)
         except BadFrame as error:
-            self._allowance -= 1  # reading it was work too
             return Refuse(self.refusal(error.request_id or request_id, error))
+        except BadToken as error:
+            return Dismiss(self.refusal(request_id, error))
         except TalkwireError as error:
             return Refuse(self.refusal(request_id, error))
 
@@ -136,18 +150,16 @@ class Peer:
             elif is_consumer_authentication(name):
                 jwt = item.get("jwt")
         if jwt is not None and (not isinstance(jwt, str) or len(jwt) > self._limits.token_characters):
-            raise BadFrame("jwt is not a token")
+            raise BadToken("jwt is not a token")
         if jwt is None and self.who is None:
             raise NotConnectedYet("ConsumerAuthentication is missing")
         return Connect(request.text_id, jwt, properties)
 
     def _refill(self, now_ms: int) -> None:
-        """Give back what the time since the last refill earned. Raises TooManyRequests."""
+        """Give back what the time since the last refill earned."""
         earned = (now_ms - self._refilled_at_ms) * self._limits.requests_per_second / 1000
         self._allowance = min(self._allowance + max(earned, 0), float(self._limits.burst))
         self._refilled_at_ms = now_ms
-        if self._allowance < 1:
-            raise TooManyRequests("Too many requests on this socket")
 
     @property
     def is_consumer(self) -> bool:

@@ -6,6 +6,7 @@ import msgspec
 
 from talkwire.conversations.model import Campaign, ConversationQuery, State, TtrType
 from talkwire.conversations.opening import ConversationRequest
+from talkwire.handlers.brands import check_brand, check_brand_filter
 from talkwire.handlers.call import Call
 from talkwire.handlers.fields import check_skill, field_changes
 from talkwire.handlers.publish import fingerprint_of
@@ -25,6 +26,7 @@ from talkwire.protocol.conversations import (
 
 MAX_FILTER_IDS = 1_000
 MAX_CONTEXT_BYTES = 16 * 1024
+CLIENT_PROPERTIES = "clientProperties"
 
 
 async def consumer_requests(
@@ -37,7 +39,7 @@ async def consumer_requests(
 
 def consumer_request(call: Call, body: ConsumerRequestConversation) -> ConversationRequest:
     """What a consumer asks for, in the words of the room. Raises Invalid."""
-    _check_brand(call, body.brand_id)
+    check_brand(call, body.brand_id)
     return ConversationRequest(
         skill_id=skill_of(body.skill_id),
         ttr_type=_ttr_type(body.ttr_def_name),
@@ -49,7 +51,7 @@ def consumer_request(call: Call, body: ConsumerRequestConversation) -> Conversat
 
 async def agent_requests(services: Services, call: Call, body: AgentRequestConversation) -> dict[str, str]:
     """Answer `cm.AgentRequestConversation`: a conversation with a known consumer, or a closed one resumed."""
-    _check_brand(call, body.brand_id)
+    check_brand(call, body.brand_id)
     context = body.conversation_context or {}
     origin = context.get("originConversationId")
     request = ConversationRequest(
@@ -92,6 +94,7 @@ async def unsubscribe(_services: Services, call: Call, body: UnsubscribeExConver
 
 
 async def _query(services: Services, call: Call, body: SubscribeExConversations) -> ConversationQuery:
+    check_brand_filter(call, body.brand_id)
     wanted = _listed(body.agent_ids)
     agents = [await services.agents.find_agent(call.who.account_id, agent_id) for agent_id in wanted]
     ids = frozenset(agent.id for agent in agents if agent is not None)
@@ -128,13 +131,16 @@ def _campaign(info: CampaignInfo | None) -> Campaign | None:
 
 
 def _context(call: Call, context: dict[str, Any] | None) -> dict[str, Any]:
-    """The client's context with its properties beside it, bounded: every notification carries it."""
-    kept = dict(context or {})
+    """The client's context with its properties beside it, bounded: every notification carries it.
+
+    Agents trust the properties shown there, the address above all: they come from the socket or from nowhere.
+    """
+    kept = {name: value for name, value in (context or {}).items() if name != CLIENT_PROPERTIES}
     check_depth(kept)
     if len(encode(kept)) > MAX_CONTEXT_BYTES:
         raise Invalid(f"conversationContext takes at most {MAX_CONTEXT_BYTES} bytes")
     if call.client_properties is not None:
-        kept["clientProperties"] = msgspec.json.decode(call.client_properties)
+        kept[CLIENT_PROPERTIES] = msgspec.json.decode(call.client_properties)
     return kept
 
 
@@ -142,11 +148,6 @@ def _idempotency(call: Call, body: msgspec.Struct) -> dict[str, Any]:
     if call.idempotency_key is None:
         return {}
     return {"idempotency_key": call.idempotency_key, "fingerprint": fingerprint_of(body)}
-
-
-def _check_brand(call: Call, brand_id: str | int | None) -> None:
-    if brand_id is not None and str(brand_id) != call.who.account_id:
-        raise Invalid("brandId is another account's")
 
 
 def _states(states: list[str] | str | None) -> frozenset[State]:

@@ -1,5 +1,6 @@
 """Requests about routing. Source: docs/protocol.md 5.11."""
 
+from talkwire.handlers.brands import check_brand_filter
 from talkwire.handlers.call import Call
 from talkwire.handlers.services import Services
 from talkwire.identity.model import Privilege
@@ -41,6 +42,7 @@ async def update_ring(services: Services, call: Call, body: UpdateRingState) -> 
 
 async def subscribe_tasks(_services: Services, call: Call, body: SubscribeRoutingTasks) -> dict[str, str]:
     """Answer `routing.SubscribeRoutingTasks`; the rings that wait follow."""
+    check_brand_filter(call, body.brand_id)
     _check_own(call, body.agent_id)
     return {"subscriptionId": call.connection.follow_routing_tasks()}
 
@@ -56,6 +58,7 @@ async def update_task_subscription(
 
 async def subscribe_agent_state(services: Services, call: Call, body: SubscribeAgentsState) -> dict[str, str]:
     """Answer `routing.SubscribeAgentsState`: one's own state, or with a manager's sight another's."""
+    check_brand_filter(call, body.brand_id)
     who = call.who
     wanted = body.agent_id
     agent_id, old_id = str(who.id), who.old_id

@@ -27,7 +27,8 @@ def routes(sign_in: SignIn, base_host: BaseHost, clock: Clock) -> list[web.Route
     async def login(request: web.Request) -> web.Response:
         credentials = await _credentials(request)
         signed_in = await sign_in.sign_in(account_of(request), credentials, address_of(request))
-        response = answer(_login_body(signed_in, base_host.of(request)), headers=PRIVATE)
+        uris = base_uris(signed_in.agent.account_id, base_host.of(request), base_host.of_storage(request))
+        response = answer(_login_body(signed_in, uris), headers=PRIVATE)
         # no Domain: node-agent-sdk keeps its jar by the exact host
         response.set_cookie(
             COOKIE, signed_in.cookie, path="/", httponly=True, secure=request.secure, samesite="Lax"
@@ -106,7 +107,7 @@ async def _cookie_and_csrf(request: web.Request) -> tuple[str, str]:
     return request.cookies.get(COOKIE, ""), csrf or ""
 
 
-def _login_body(signed_in: SignedIn, host: str) -> dict[str, Any]:
+def _login_body(signed_in: SignedIn, uris: list[dict[str, str]]) -> dict[str, Any]:
     agent = signed_in.agent
     return {
         "csrf": signed_in.csrf,
@@ -124,7 +125,7 @@ def _login_body(signed_in: SignedIn, host: str) -> dict[str, Any]:
             "isAdmin": Privilege.ADMINISTER in signed_in.privileges,
             "accountTimeZoneId": "UTC",
         },
-        "csdsCollectionResponse": {"baseURIs": base_uris(agent.account_id, host)},
+        "csdsCollectionResponse": {"baseURIs": uris},
         "accountData": {
             "agentGroupsData": {"items": [{"id": -1, "deleted": False, "name": "Main"}], "revision": 0}
         },

@@ -107,13 +107,17 @@ def _merged_section(name: str, stored: dict[str, Any], sent: object) -> dict[str
     if not isinstance(sent, dict):
         raise ConsumerProfileNotAllowed(f"{name} must be an object")
     merged = {key: value for key, value in {**stored, **sent}.items() if value is not None}
-    if name == "authenticatedData" and not _is_list_of_objects(merged.get("lp_sdes", [])):
-        raise ConsumerProfileNotAllowed("authenticatedData.lp_sdes must be a list of objects")
+    if name == "authenticatedData" and "lp_sdes" in merged:
+        merged["lp_sdes"] = _sdes(merged["lp_sdes"])
     return merged
 
 
-def _is_list_of_objects(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+def _sdes(sent: object) -> list[dict[str, Any]]:
+    """COMPAT: a single attribute may stand bare. Source: docs/protocol.md 4.2."""
+    items = [sent] if isinstance(sent, dict) else sent
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ConsumerProfileNotAllowed("authenticatedData.lp_sdes must be a list of objects")
+    return items
 
 
 def may_less(before: AgentUser, after: AgentUser, profiles: dict[str, Profile]) -> bool:

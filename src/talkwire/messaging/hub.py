@@ -83,8 +83,8 @@ class Hub:
         _remove(self._of_participant, (listener.who.account_id, listener.who.id), listener)
 
     def listens(self, account_id: str, dialog_id: str, participant_id: str) -> bool:
-        """Does this participant hold a subscription to the dialog here?"""
-        return any(
+        """Does this participant hear the dialog here: by a subscription, or on a socket that hears all of its own?"""
+        return (account_id, participant_id) in self._of_participant or any(
             listener.who.id == participant_id for listener in self._of_dialog.get((account_id, dialog_id), ())
         )
 

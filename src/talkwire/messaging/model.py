@@ -51,10 +51,20 @@ class RichContentEvent(msgspec.Struct, tag_field="type", tag="RichContentEvent",
 
 
 class AcceptStatusEvent(msgspec.Struct, tag_field="type", tag="AcceptStatusEvent", rename="camel"):
-    """What became of messages at their reader's. Unknown sequences are ignored."""
+    """What became of messages at their reader's. Unknown sequences are ignored.
+
+    COMPAT: a single sequence may be sent bare; a list is kept and told. Source: docs/protocol.md 4.2.
+    """
 
     status: str
     sequence_list: list[int] | int
+
+    def __post_init__(self) -> None:
+        self.sequence_list = self.sequences
+
+    @property
+    def sequences(self) -> list[int]:
+        return self.sequence_list if isinstance(self.sequence_list, list) else [self.sequence_list]
 
 
 class ChatStateEvent(msgspec.Struct, tag_field="type", tag="ChatStateEvent", rename="camel"):

@@ -15,9 +15,10 @@ from talkwire.messaging.logged import LoggedEvent, implied
 
 COMPOSING = "COMPOSING"
 MOST_AWAY = 100_000
-"""Participants remembered as gone; the oldest are forgotten first."""
+"""Dialogs remembered as left; those of whoever left first are forgotten first."""
 
 _Key = tuple[str, str, str]  # account, dialog, participant
+_Person = tuple[str, str]  # account, participant
 
 
 class Presence:
@@ -29,7 +30,8 @@ class Presence:
         self._clock = clock
         self._composing_seconds = composing_seconds
         self._composing: dict[_Key, asyncio.TimerHandle] = {}
-        self._away: dict[_Key, None] = {}
+        self._away: dict[_Person, set[str]] = {}  # who is told to be gone, and in which dialogs
+        self._away_count = 0
 
     def tell(self, who: Principal, event: LoggedEvent, chat_state: str, view: View) -> None:
         """Tell a chat state; COMPOSING ends by itself."""
@@ -49,18 +51,35 @@ class Presence:
                 timer.cancel()
 
     def left(self, who: Principal, dialog_ids: Iterable[str], chat_state: str) -> None:
-        """The last socket of a consumer ended: BACKGROUND on mobile, GONE on the web."""
-        for dialog_id in dialog_ids:
-            if not self._hub.listens(who.account_id, dialog_id, who.id):
-                self._away[who.account_id, dialog_id, who.id] = None
-                self._imply(who, dialog_id, chat_state)
-        while len(self._away) > MOST_AWAY:
-            self._away.pop(next(iter(self._away)))
+        """A socket of a consumer ended that heard these: BACKGROUND on mobile, GONE on the web.
 
-    def returned(self, who: Principal, dialog_id: str) -> None:
-        """A consumer follows the dialog again: ACTIVE, if it had left."""
-        if self._away and self._away.pop((who.account_id, dialog_id, who.id), 0) is None:
-            self._imply(who, dialog_id, "ACTIVE")
+        Told once, and of no dialog that the consumer still hears on another socket.
+        """
+        away = self._away.get((who.account_id, who.id), set())
+        for dialog_id in dialog_ids:
+            if dialog_id in away or self._hub.listens(who.account_id, dialog_id, who.id):
+                continue
+            if self._imply(who, dialog_id, chat_state):
+                away.add(dialog_id)
+                self._away_count += 1
+        if away:
+            self._away[who.account_id, who.id] = away
+        while self._away_count > MOST_AWAY:
+            self._away_count -= len(self._away.pop(next(iter(self._away))))
+
+    def returned(self, who: Principal, dialog_id: str | None = None) -> None:
+        """A consumer hears the dialog again, or without one all that it has left: ACTIVE there."""
+        if not self._away:
+            return
+        person = (who.account_id, who.id)
+        away = self._away.get(person, set())
+        back = set(away) if dialog_id is None else away & {dialog_id}
+        away -= back
+        self._away_count -= len(back)
+        if not away:
+            self._away.pop(person, None)
+        for each in back:
+            self._imply(who, each, "ACTIVE")
 
     def close(self) -> None:
         for timer in self._composing.values():
@@ -71,14 +90,16 @@ class Presence:
         self._composing.pop(key, None)
         self._imply(who, key[1], "PAUSE")
 
-    def _imply(self, who: Principal, dialog_id: str, chat_state: str) -> None:
+    def _imply(self, who: Principal, dialog_id: str, chat_state: str) -> bool:
+        """Tell a chat state that nobody sent; False where there is nobody to tell it of."""
         view = self._views.find_by_dialog(who.account_id, dialog_id)
         if view is None:
-            return
+            return False
         conversation = view.conversation
         dialog = view.dialogs.get(dialog_id)
         role = view.roles.get(who.id)
         if role is None or dialog is None or dialog.state is not State.OPEN:
-            return
+            return False
         event = implied(who, conversation, dialog_id, role, chat_state, self._clock.now_ms())
         self._hub.tell(event, view)
+        return True

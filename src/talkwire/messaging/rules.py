@@ -98,7 +98,7 @@ def _check_size(event: ContentEvent | RichContentEvent, limits: EventLimits) -> 
 def _check_accept(event: AcceptStatusEvent, _dialog: Dialog, _limits: EventLimits) -> None:
     if event.status not in ACCEPT_STATUSES:
         raise BadEvent("Unknown accept status")
-    if isinstance(event.sequence_list, list) and len(event.sequence_list) > MOST_SEQUENCES:
+    if len(event.sequences) > MOST_SEQUENCES:
         raise BadEvent(f"One receipt names at most {MOST_SEQUENCES} sequences")
 
 
@@ -127,6 +127,5 @@ def read_up_to(event: Event, last_sequence: int) -> int | None:
     """The highest sequence a READ names, numbers that do not exist left out; None for anything else."""
     if type(event) is not AcceptStatusEvent or event.status != "READ":
         return None
-    listed = event.sequence_list if isinstance(event.sequence_list, list) else [event.sequence_list]
-    known = [sequence for sequence in listed if 0 <= sequence <= last_sequence]
+    known = [sequence for sequence in event.sequences if 0 <= sequence <= last_sequence]
     return max(known, default=None)

@@ -42,7 +42,7 @@ def decode_request(frame: bytes) -> Request:
         if _ZERO in frame:
             _check_zero(frame)
     except DECODE_ERRORS as error:
-        raise BadFrame(f"Not a request: {_reason(error)}", _find_id(frame)) from None
+        raise BadFrame(f"Not a request: {_reason(error)}", find_id(frame)) from None
     return request
 
 
@@ -91,7 +91,7 @@ def check_depth(value: object, limit: int = MAX_DEPTH) -> None:
 def _check_zero(frame: bytes) -> None:
     """No text may hold the character zero: PostgreSQL keeps none. Raises BadFrame."""
     if has_zero(msgspec.json.decode(frame)):
-        raise BadFrame("The character zero stands in a text", _find_id(frame))
+        raise BadFrame("The character zero stands in a text", find_id(frame))
 
 
 def has_zero(value: object) -> bool:
@@ -115,7 +115,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _find_id(frame: bytes) -> str:
+def find_id(frame: bytes) -> str:
     """The id of a request that is otherwise unusable, so that its sender can match the error."""
     try:
         found = _ids.decode(frame).id

@@ -108,6 +108,7 @@ def _participant_maps(c: Conversation) -> Json:
 
 
 def _dialog(c: Conversation, dialog: Dialog, dialect: Dialect) -> Json:
+    """One dialog; a survey's names the app that asks."""
     shown = c.participants if dialect is Dialect.V2_1 else _active(c)
     return {
         "dialogId": dialog.dialog_id,
@@ -119,7 +120,10 @@ def _dialog(c: Conversation, dialog: Dialog, dialect: Dialect) -> Json:
         "metaDataLastUpdateTs": dialog.updated_at_ms,
         "participantsDetails": [_participant(p, dialect) for p in shown],
         **_without_none(
-            endTs=dialog.closed_at_ms, closedBy=dialog.closed_by, closedCause=dialog.closed_cause or None
+            endTs=dialog.closed_at_ms,
+            closedBy=dialog.closed_by,
+            closedCause=dialog.closed_cause or None,
+            metaData={"appInstallId": dialog.app_install_id} if dialog.app_install_id else None,
         ),
     }
 

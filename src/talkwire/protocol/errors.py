@@ -23,5 +23,9 @@ class NotConnectedYet(Unauthenticated):
     """A request before InitConnection."""
 
 
+class BadToken(Unauthenticated):
+    """What came as a token cannot be one. Answered as any bad token: 401, and the socket ends."""
+
+
 class TooManyRequests(TooMany):
     """More requests than one socket may send."""

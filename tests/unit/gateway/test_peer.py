@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from talkwire.gateway.peer import Connect, Peer, PeerLimits, Perform, Refuse, Step
+from talkwire.gateway.peer import Connect, Dismiss, Peer, PeerLimits, Perform, Refuse, Step
 from talkwire.identity.model import Kind, Principal
 from talkwire.kernel.ids import AccountId, ParticipantId
 from talkwire.protocol.catalog import BRAND, CONSUMER, REQUESTS
@@ -99,13 +99,21 @@ def test_no_header_at_all_is_fine_when_the_client_is_known(headers: object) -> N
     assert consumer().receive(frame("InitConnection"), 0) == Connect("1", None, None)
 
 
-@pytest.mark.parametrize("jwt", [7, "x" * 21, ["t"]])
-def test_a_token_is_a_text_within_bounds(jwt: object) -> None:
-    peer = Peer(CONSUMER, Dialect.V3, None, LIMITS, 0)
+@pytest.mark.parametrize("jwt", [7, "x" * 21, ["t"], {"jwt": "t"}, True])
+@pytest.mark.parametrize("who", [None, JO])
+def test_what_cannot_be_a_token_ends_the_socket(jwt: object, who: Principal | None) -> None:
+    peer = Peer(CONSUMER, Dialect.V3, who, LIMITS, 0)
     item = {"type": "ConsumerAuthentication", "jwt": jwt}
-    assert refused(peer.receive(init(item), 0))["code"] == 400
-    item["jwt"] = "x" * 20
-    assert isinstance(peer.receive(init(item), 0), Connect)
+    step = peer.receive(init(item), 0)
+    assert isinstance(step, Dismiss)
+    answer = json.loads(step.payload)
+    assert (answer["code"], answer["reqId"], answer["type"]) == (401, "1", ".ReqBody$ErrorResp")
+
+
+def test_a_token_of_the_longest_is_checked() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, None, LIMITS, 0)
+    item = {"type": "ConsumerAuthentication", "jwt": "x" * 20}
+    assert peer.receive(init(item), 0) == Connect("1", "x" * 20, None)
 
 
 @pytest.mark.parametrize(
@@ -132,10 +140,28 @@ def test_whoever_asks_too_much_is_refused_until_time_has_passed() -> None:
     assert [type(peer.receive(ask, 10_000)) for _ in range(5)] == [Perform] * 4 + [Refuse]
 
 
-def test_frames_that_cannot_be_read_count_too() -> None:
+@pytest.mark.parametrize("bad", [b"garbage", b'{"id":"9"}', frame("InitConnection", 9, headers=7)])
+def test_frames_that_cannot_be_read_count_once_and_are_held_back_too(bad: bytes) -> None:
     peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
-    assert [refused(peer.receive(b"garbage", 0))["code"] for _ in range(5)] == [400] * 5
+    assert [refused(peer.receive(bad, 0))["code"] for _ in range(7)] == [400] * 5 + [429] * 2
     assert refused(peer.receive(frame("GetClock"), 0))["code"] == 429
+
+
+def test_who_is_held_back_is_told_for_which_request() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
+    for _ in range(5):
+        peer.receive(b"garbage", 0)
+    ids = [
+        refused(peer.receive(bad, 0))["reqId"] for bad in (b"garbage", b'{"id":9}', frame("GetClock", "1,"))
+    ]
+    assert ids == ["", "9", "1,"]
+
+
+def test_what_was_refused_is_not_owed_afterwards() -> None:
+    peer = Peer(CONSUMER, Dialect.V3, JO, LIMITS, 0)
+    codes = [refused(peer.receive(b"garbage", 0))["code"] for _ in range(1_000)]
+    assert codes == [400] * 5 + [429] * 995
+    assert isinstance(peer.receive(frame("GetClock"), 100), Perform)
 
 
 def test_a_clock_that_goes_back_takes_nothing_away() -> None:

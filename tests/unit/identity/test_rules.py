@@ -101,7 +101,16 @@ def test_a_consumer_can_neither_be_another_nor_vouch_for_itself() -> None:
     assert rules.merged_profile({}, {"userId": "other", "claims": {"iss": "bank"}}) == {}
 
 
-@pytest.mark.parametrize("sdes", ["text", [1], {"type": "personal"}])
+def test_a_single_engagement_attribute_may_stand_bare() -> None:
+    """Source: docs/protocol.md 4.2."""
+    one, two = {"type": "personal"}, {"type": "ctmrinfo"}
+    merged = rules.merged_profile({}, {"authenticatedData": {"lp_sdes": one}})
+    assert merged == {"authenticatedData": {"lp_sdes": [one]}}
+    merged = rules.merged_profile(merged, {"authenticatedData": {"lp_sdes": two}})
+    assert merged == {"authenticatedData": {"lp_sdes": [two]}}
+
+
+@pytest.mark.parametrize("sdes", ["text", 7, [1], [[{"type": "personal"}]]])
 def test_engagement_attributes_are_a_list_of_objects(sdes: object) -> None:
     with pytest.raises(ConsumerProfileNotAllowed):
         rules.merged_profile({}, {"authenticatedData": {"lp_sdes": sdes}})

@@ -102,6 +102,14 @@ def test_a_closed_conversation_says_when_how_and_by_whom() -> None:
     assert shown(closed, Dialect.V2)["effectiveTTR"] == -1
 
 
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_survey_says_which_app_asks_and_no_other_dialog_does(dialect: Dialect) -> None:
+    survey = Dialog(DialogId("s"), DialogType.POST_SURVEY, 3_000, 3_000, app_install_id="survey-app")
+    main, asked = shown(changed(dialogs=(TALK.main, survey)), dialect)["conversationDetails"]["dialogs"]
+    assert asked["metaData"] == {"appInstallId": "survey-app"}
+    assert "metaData" not in main
+
+
 def test_what_is_optional_is_told_where_there_is_any() -> None:
     full = changed(
         csat=Csat(5, True, "FILLED"),

@@ -6,7 +6,10 @@ import pytest
 
 from talkwire.connectors.delivery_model import Delivery
 from talkwire.connectors.model import EventKey
-from talkwire.webhooks.letters import Letter, ascii_json, headers_of, signature
+from talkwire.conversations.model import Conversation, Dialog, DialogType, State, Ttr, TtrType
+from talkwire.conversations.views import DialogLog, View
+from talkwire.kernel.ids import AccountId, ConversationId, DialogId, ParticipantId
+from talkwire.webhooks.letters import Letter, ascii_json, conversation_letter, headers_of, signature
 
 BODY = b'{"kind":"notification","type":"ms.MessagingEventNotification","body":{"changes":[]}}'
 
@@ -50,3 +53,24 @@ def test_an_apps_own_headers_cannot_pretend_to_be_ours() -> None:
     assert headers["Content-Type"] == "application/json"
     assert len({name.lower() for name in headers}) == len(headers)
     assert (headers["X-Talkwire-Delivery-Id"], headers["X-Talkwire-Attempt"]) == ("c.0", "2")
+
+
+def test_a_letter_about_a_survey_says_which_app_asks() -> None:
+    """Source: docs/protocol.md 6.3."""
+    talk = Conversation(
+        account_id=AccountId("1"),
+        conversation_id=ConversationId("c"),
+        consumer_id=ParticipantId("jo"),
+        version=1,
+        created_at_ms=1,
+        updated_at_ms=2,
+        ttr=Ttr(TtrType.NORMAL, 1200),
+        participants=(),
+        dialogs=(
+            Dialog(DialogId("c"), DialogType.MAIN, 1, 2, State.CLOSE),
+            Dialog(DialogId("s"), DialogType.POST_SURVEY, 2, 2, app_install_id="survey-app"),
+        ),
+    )
+    letter = conversation_letter(View(talk, {dialog.dialog_id: DialogLog() for dialog in talk.dialogs}))
+    dialogs = json.loads(letter.body)["body"]["changes"][0]["result"]["conversationDetails"]["dialogs"]
+    assert [dialog.get("metaData") for dialog in dialogs] == [None, {"appInstallId": "survey-app"}]
