@@ -120,9 +120,9 @@ async def has_met(
 async def find_open_of(
     tx: Transaction, account_id: AccountId, consumer_id: ParticipantId
 ) -> Conversation | None:
-    """The consumer's newest conversation that has not ended."""
+    """The consumer's newest conversation in which it can talk: its main dialog is open, no survey runs."""
     rows = await tx.fetch(
-        "SELECT record FROM conversations WHERE account_id = $1 AND consumer_id = $2 AND stage = $3 "
+        "SELECT record FROM conversations WHERE account_id = $1 AND consumer_id = $2 AND state = $3 "
         "ORDER BY created_at DESC LIMIT 1",
         account_id,
         consumer_id,
