@@ -8,28 +8,40 @@ _COLUMNS = (
     "account_id, dialog_id, sequence, event_id, conversation_id, at, kind, originator_id, originator_role, "
     "audience, read_up_to, event, metadata, client_properties"
 )
-_FROM = (
-    f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "
-    "ORDER BY sequence LIMIT $4"
-)
-_NEWEST = (
-    f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "
-    "ORDER BY sequence DESC LIMIT $4"
-)
+_IN_DIALOG = f"SELECT {_COLUMNS} FROM events WHERE account_id = $1 AND dialog_id = $2 AND sequence >= $3 "
+# Asked before the cut: what is taken out of a page afterwards leaves it short, or empty.
+_FOR_ALL = "AND audience = 'ALL' "
+_OLDEST = "ORDER BY sequence LIMIT $4"
+_NEWEST = "ORDER BY sequence DESC LIMIT $4"
 
 
 async def events_from(
     database: Database, account_id: str, dialog_id: str, sequence: int, limit: int
 ) -> Sequence[Row]:
     """The oldest events from this sequence on, ascending."""
-    return await database.read(_FROM, account_id, dialog_id, sequence, limit)
+    return await database.read(_IN_DIALOG + _OLDEST, account_id, dialog_id, sequence, limit)
+
+
+async def public_events_from(
+    database: Database, account_id: str, dialog_id: str, sequence: int, limit: int
+) -> Sequence[Row]:
+    """The oldest events for all eyes from this sequence on, ascending."""
+    return await database.read(_IN_DIALOG + _FOR_ALL + _OLDEST, account_id, dialog_id, sequence, limit)
 
 
 async def newest_events(
     database: Database, account_id: str, dialog_id: str, sequence: int, limit: int
 ) -> Sequence[Row]:
     """The newest events from this sequence on, ascending."""
-    rows = await database.read(_NEWEST, account_id, dialog_id, sequence, limit)
+    rows = await database.read(_IN_DIALOG + _NEWEST, account_id, dialog_id, sequence, limit)
+    return list(reversed(rows))
+
+
+async def newest_public_events(
+    database: Database, account_id: str, dialog_id: str, sequence: int, limit: int
+) -> Sequence[Row]:
+    """The newest events for all eyes from this sequence on, ascending."""
+    rows = await database.read(_IN_DIALOG + _FOR_ALL + _NEWEST, account_id, dialog_id, sequence, limit)
     return list(reversed(rows))
 
 
