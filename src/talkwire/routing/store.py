@@ -146,7 +146,7 @@ async def lock_account(tx: Transaction, account_id: AccountId, now_ms: int) -> N
 
 
 async def purge_rings(database: Database, before_ms: int) -> None:
-    """Forget how old offers ended, of every account."""
+    """Forget how old offers ended, of every account: they age alike in all, and lie in an index by age."""
 
     async def unit(tx: Transaction) -> None:
         await tx.execute("DELETE FROM rings WHERE created_at < $1 AND state <> 'WAITING'", before_ms)
