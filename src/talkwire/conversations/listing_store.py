@@ -1,11 +1,13 @@
 """The SQL of lists of conversations."""
 
 from talkwire.backends.database.port import Database
-from talkwire.conversations.model import ConversationQuery
+from talkwire.conversations.model import ConversationQuery, State
 from talkwire.identity.model import Principal, Privilege
 from talkwire.kernel.ids import ConversationId
 
 MAX_LISTED = 1000
+LATEST_MS = 2**63 - 1
+"""The latest moment that the databases know."""
 
 
 class _Conditions:
@@ -26,8 +28,13 @@ class _Conditions:
         self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
 
 
-async def list_ids(database: Database, who: Principal, query: ConversationQuery) -> list[ConversationId]:
-    """Ids of the conversations a query means, of those that `who` may list, newest first."""
+async def list_ids(
+    database: Database, who: Principal, query: ConversationQuery, now_ms: int
+) -> list[ConversationId]:
+    """Ids of the conversations a query means, of those that `who` may list, newest first.
+
+    All that a query asks is asked here: what is judged only after the cut hides what is older.
+    """
     where = _Conditions(who.account_id)
     if who.is_consumer:
         where.add("c.consumer_id = ?", who.id)
@@ -42,6 +49,8 @@ async def list_ids(database: Database, who: Principal, query: ConversationQuery)
     if query.stages:
         where.among("c.stage", sorted(query.stages))
     _in_time(where, query)
+    if query.max_ettr_seconds is not None:
+        _owed_by(where, now_ms + query.max_ettr_seconds * 1000)
     where.args.append(min(query.limit, MAX_LISTED))
     rows = await database.read(
         f"SELECT c.conversation_id FROM conversations c WHERE {' AND '.join(where.terms)} "
@@ -74,3 +83,14 @@ def _in_time(where: _Conditions, query: ConversationQuery) -> None:
     if query.max_last_update_ms is not None:
         at = query.max_last_update_ms
         where.add(f"(c.updated_at <= ? AND NOT {event} > ?))", at, at)
+
+
+def _owed_by(where: _Conditions, at_ms: int) -> None:
+    """An answer is owed by this moment: `View.effective_ttr_ms` in SQL. Of the open ones alone, by their index."""
+    where.add("c.stage = ? AND c.state = ?", State.OPEN.value, State.OPEN.value)
+    where.add(
+        "EXISTS (SELECT 1 FROM dialogs m WHERE m.account_id = c.account_id "
+        "AND m.dialog_id = c.conversation_id AND m.owed_since > 0 "
+        "AND COALESCE(c.manual_ettr, m.owed_since + c.ttr_ms) BETWEEN 0 AND ?)",
+        max(-1, min(at_ms, LATEST_MS)),
+    )

@@ -113,7 +113,8 @@ class Opening:
     async def _ttr(self, account_id: AccountId, wanted: TtrType | None) -> Ttr:
         kind = wanted or TtrType.PRIORITIZED
         default_seconds = int(await self.accounts.value(account_id, DEFAULT_TTR_SECONDS))
-        return Ttr(kind, TTR_SECONDS.get(kind, default_seconds))
+        bounded_seconds = min(max(0, default_seconds), rules.MAX_SECONDS)  # a property holds any number
+        return Ttr(kind, TTR_SECONDS.get(kind, bounded_seconds))
 
     async def _skill(self, who: Principal, request: ConversationRequest) -> SkillId:
         """The skill asked for; without one that of the campaign, and without that what the rules choose."""

@@ -82,7 +82,16 @@ def next_version(before: Conversation, decided: Conversation, now_ms: int) -> Co
 
 
 def check_open(conversation: Conversation) -> None:
-    """Raises ConversationClosed. Source: docs/protocol.md 5.5."""
+    """Whether anybody still answers: not during a survey, for the main dialog is closed then.
+
+    Raises ConversationClosed. Source: docs/protocol.md 1 (state), 5.5.
+    """
+    if conversation.state is not State.OPEN:
+        raise ConversationClosed
+
+
+def check_not_over(conversation: Conversation) -> None:
+    """Whether there is anything left to end; a survey is. Raises ConversationClosed."""
     if conversation.stage is State.CLOSE:
         raise ConversationClosed
 
@@ -99,7 +108,7 @@ def close(conversation: Conversation, reason: CloseReason, now_ms: int) -> Conve
 
     Source: docs/protocol.md 5.5, ConversationStateField.
     """
-    check_open(conversation)
+    check_not_over(conversation)
     dialogs = tuple(d if d.state is State.CLOSE else _closed(d, reason, now_ms) for d in conversation.dialogs)
     return msgspec.structs.replace(
         conversation,
@@ -128,7 +137,7 @@ def close_dialog(
     DialogNotFound, DialogClosed.
     Source: docs/protocol.md 5.5, DialogChange; Appendix A16.
     """
-    check_open(conversation)
+    check_not_over(conversation)
     dialog = conversation.dialog(dialog_id)
     if dialog is None:
         raise DialogNotFound

@@ -168,10 +168,13 @@ class Conversations:
         return (await self._database.write(unit, committed)).conversation
 
     async def list_for(self, who: Principal, query: ConversationQuery) -> list[View]:
-        """What a query means, as `who` may see it, newest first, at most 1000."""
-        ids = await list_ids(self._database, who, query)
-        views = await self._loader.load_many(who.account_id, ids)
+        """What a query means, as `who` may see it, newest first, at most 1000.
+
+        Asked once more of the views: they may have changed since they were listed.
+        """
         now_ms = self._clock.now_ms()
+        ids = await list_ids(self._database, who, query, now_ms)
+        views = await self._loader.load_many(who.account_id, ids)
         return [view for view in views if matches(query, view, who, now_ms)]
 
     async def knows_consumer(self, who: Principal, consumer_id: ParticipantId) -> bool:

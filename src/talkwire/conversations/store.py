@@ -56,7 +56,8 @@ async def insert(tx: Transaction, conversation: Conversation) -> None:
     await tx.execute(
         "INSERT INTO conversations (account_id, conversation_id, consumer_id, app_id, created_at, version, "
         "state, stage, skill_id, assigned_agent_id, updated_at, closed_at, queued_at, queue_rank, "
-        "was_assigned, record) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "was_assigned, ttr_ms, manual_ettr, record) VALUES "
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         conversation.account_id,
         conversation.conversation_id,
         conversation.consumer_id,
@@ -75,7 +76,8 @@ async def save(tx: Transaction, before: Conversation, after: Conversation) -> No
     await tx.execute(
         "UPDATE conversations SET version = $3, state = $4, stage = $5, skill_id = $6, "
         "assigned_agent_id = $7, updated_at = $8, closed_at = $9, queued_at = $10, queue_rank = $11, "
-        "was_assigned = $12, record = $13 WHERE account_id = $1 AND conversation_id = $2",
+        "was_assigned = $12, ttr_ms = $13, manual_ettr = $14, record = $15 "
+        "WHERE account_id = $1 AND conversation_id = $2",
         after.account_id,
         after.conversation_id,
         *_columns(after),
@@ -120,9 +122,9 @@ async def has_met(
 async def find_open_of(
     tx: Transaction, account_id: AccountId, consumer_id: ParticipantId
 ) -> Conversation | None:
-    """The consumer's newest conversation that has not ended."""
+    """The consumer's newest conversation in which it can talk: its main dialog is open, no survey runs."""
     rows = await tx.fetch(
-        "SELECT record FROM conversations WHERE account_id = $1 AND consumer_id = $2 AND stage = $3 "
+        "SELECT record FROM conversations WHERE account_id = $1 AND consumer_id = $2 AND state = $3 "
         "ORDER BY created_at DESC LIMIT 1",
         account_id,
         consumer_id,
@@ -181,6 +183,8 @@ def _columns(conversation: Conversation) -> Sequence[object]:
         conversation.queued_at_ms or None,
         0 if conversation.ttr.type is TtrType.URGENT else 1,
         int(bool(conversation.last_agent_id)),
+        conversation.ttr.seconds * 1000,
+        conversation.manual_ettr_ms,
         _encode(conversation).decode(),
     )
 

@@ -89,10 +89,10 @@ class View:
 
     @property
     def effective_ttr_ms(self) -> int:
-        """Moment by which the brand should answer; -1 when no answer is owed."""
+        """Moment by which the brand should answer; -1 when no answer is owed, as once the main dialog is closed."""
         conversation = self.conversation
         owed = self.logs[conversation.main.dialog_id].owed_since_ms
-        if conversation.stage is State.CLOSE or not owed:
+        if conversation.state is not State.OPEN or not owed:
             return -1
         if conversation.manual_ettr_ms is not None:
             return conversation.manual_ettr_ms

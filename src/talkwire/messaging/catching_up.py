@@ -50,13 +50,16 @@ class Log:
     async def query(
         self, who: Principal, dialog_id: str, sequence: int, max_quantity: int | None
     ) -> list[LoggedEvent]:
-        """At most 1,000 events, ascending: the oldest with a quantity, the newest without."""
-        read = store.newest_events if max_quantity is None else store.events_from
+        """At most 1,000 events that this one may hear, ascending: the oldest with a quantity, the newest without."""
+        if _hears_all(who):
+            read = store.newest_events if max_quantity is None else store.events_from
+        else:
+            read = store.newest_public_events if max_quantity is None else store.public_events_from
         limit = MAX_QUERY if max_quantity is None else max(0, min(max_quantity, MAX_QUERY))
         return await self._events(who, await read(self._database, who.account_id, dialog_id, sequence, limit))
 
     async def _events(self, who: Principal, rows: Sequence[Row]) -> list[LoggedEvent]:
-        heard = [row for row in rows if who.kind is Kind.AGENT or row["audience"] == "ALL"]
+        heard = [row for row in rows if _hears_all(who) or row["audience"] == "ALL"]
         files = [row for row in heard if row["kind"] == EventKind.FILE]
         told = await self._previews.join(who.account_id, files) if files else {}
         events = [of_row(row, told.get(row["event_id"])) for row in heard]
@@ -71,6 +74,11 @@ class Log:
                 for event in events:
                     if event.originator_id == agent_id:
                         event.originator_old_id = agent.old_id
+
+
+def _hears_all(who: Principal) -> bool:
+    """Whether private events are for this one, too."""
+    return who.kind is Kind.AGENT
 
 
 class EventSink(Protocol):

@@ -18,7 +18,7 @@ from talkwire.conversations import store as conversation_store
 from talkwire.conversations.model import Conversation
 from talkwire.conversations.service import Conversations
 from talkwire.kernel.clock import Clock
-from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId
+from talkwire.kernel.ids import ANY_SKILL, AccountId, ConversationId, ParticipantId
 from talkwire.routing import rings, store
 from talkwire.routing.assignment import Answerer, Offer, Situation, plan
 from talkwire.routing.board import Board
@@ -227,14 +227,19 @@ class Dispatcher:
         answerers: list[Answerer],
         known: frozenset[str],
     ) -> list[Conversation]:
-        """The first in the queue of each skill that somebody there has, and whom one agent more could take."""
+        """The first in the queue of each skill that somebody there has, and whom one agent more could take.
+
+        Skills that nobody created are as many as consumers make up: of those the first few are looked at.
+        """
         had: set[str] = {skill for a in answerers for skill in a.skills}
         transfers_only = not any(a.takes_new for a in answerers)
         ringing = Counter(ring.conversation_id for ring in self._board.rings(account_id))
         few = [i for i, count in ringing.items() if count < MAX_OFFERS][:QUEUE_HEAD]
         heads = await store.waiting_among(self._database, account_id, few)
-        for skill_id in await store.waiting_skills(self._database, account_id):
-            if skill_id in had or skill_id not in known:
+        waiting = await store.waiting_skills(self._database, account_id, transfers_only=transfers_only)
+        made_up = [i for i in waiting if i not in had and i not in known and i != ANY_SKILL][:QUEUE_HEAD]
+        for skill_id in waiting:
+            if skill_id in had or skill_id == ANY_SKILL or skill_id in made_up:
                 heads += await store.head_of_queue(
                     self._database,
                     account_id,

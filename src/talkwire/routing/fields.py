@@ -94,7 +94,9 @@ def _apply(conversation: Conversation, item: Item, asked: Asked) -> Conversation
     change = item.change
     if isinstance(change, CsatChange):
         return rules.set_csat(conversation, change.csat)
-    rules.check_open(conversation)
+    rules.check_not_over(conversation)
+    if not _outlives_main(item, asked.who):
+        rules.check_open(conversation)
     if isinstance(change, ParticipantsChange):
         assert item.subject is not None
         return _apply_to_participants(conversation, change, item.subject, asked.now_ms)
@@ -110,6 +112,20 @@ def _apply(conversation: Conversation, item: Item, asked: Asked) -> Conversation
             survey=asked.survey,
         )
     return _set(conversation, change)
+
+
+def _outlives_main(item: Item, who: Principal) -> bool:
+    """Whether it may be done while a survey runs: end it, write about what was, leave; and a bot comes to ask.
+
+    Nobody is made to answer by that. Source: docs/protocol.md 5.5, Appendix A16.
+    """
+    change = item.change
+    if not isinstance(change, ParticipantsChange):
+        return isinstance(change, CloseConversation | CloseDialog | NoteChange | TopicChange)
+    if item.subject is None or item.subject.id != who.id:
+        return False
+    comes_to_ask = who.is_bot and change.type is ChangeType.ADD and change.role is not Role.ASSIGNED_AGENT
+    return comes_to_ask or change.type is ChangeType.REMOVE
 
 
 def _set(

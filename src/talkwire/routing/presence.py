@@ -19,6 +19,7 @@ from talkwire.routing.model import AgentState, Availability
 
 MAX_DESCRIPTION_CHARACTERS = 1024
 MAX_CHANNELS = 10
+MAX_CHANNEL_CHARACTERS = 64
 LOOK_SECONDS = 1.0
 
 log = structlog.get_logger()
@@ -57,13 +58,14 @@ class Presence:
         key = (who.account_id, who.id)
         if not self._board.sockets[key]:
             self._ends_at_ms[key] = self._clock.now_ms() + self._grace_ms
+        named = dict.fromkeys(channel[:MAX_CHANNEL_CHARACTERS] for channel in channels)
         return await self._write(
             AgentState(
                 account_id=who.account_id,
                 agent_id=who.id,
                 old_id=who.old_id,
                 availability=availability,
-                channels=tuple(dict.fromkeys(channels))[:MAX_CHANNELS] or ("MESSAGING",),
+                channels=tuple(named)[:MAX_CHANNELS] or ("MESSAGING",),
                 description=description[:MAX_DESCRIPTION_CHARACTERS],
                 updated_at_ms=self._clock.now_ms(),
             )

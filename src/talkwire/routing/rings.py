@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from talkwire.conversations.model import Conversation
+from talkwire.conversations.model import Conversation, State
 from talkwire.kernel.ids import ParticipantId
 from talkwire.routing.errors import RingNotFound, RingSettled
 from talkwire.routing.model import Ring, RingState, RingView
@@ -57,6 +57,8 @@ def _end_of(ring: Ring, conversation: Conversation, now_ms: int) -> RingState:
         return RingState.ACCEPTED
     if not is_waiting(ring, now_ms):
         return RingState.EXPIRED
+    if conversation.state is not State.OPEN:
+        return RingState.CANCELLED
     is_suggested = any(p.id == ring.agent_id for p in conversation.suggested_agents)
     if ring.is_transfer:
         return RingState.WAITING if is_suggested else RingState.CANCELLED

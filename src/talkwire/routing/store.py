@@ -13,6 +13,8 @@ from talkwire.routing.model import AgentState, Availability, Ring, RingState
 RING_KIND = "ring"
 AGENT_STATE_KIND = "agent_state"
 HISTORY_PER_CONVERSATION = 50
+RANK_APART = 1_000_000_000_000_000
+"""More milliseconds than any moment has: what is urgent comes before what waits longer."""
 
 
 def ring_of(row: Row) -> Ring:
@@ -146,7 +148,7 @@ async def lock_account(tx: Transaction, account_id: AccountId, now_ms: int) -> N
 
 
 async def purge_rings(database: Database, before_ms: int) -> None:
-    """Forget how old offers ended, of every account."""
+    """Forget how old offers ended, of every account: they age alike in all, and lie in an index by age."""
 
     async def unit(tx: Transaction) -> None:
         await tx.execute("DELETE FROM rings WHERE created_at < $1 AND state <> 'WAITING'", before_ms)
@@ -170,15 +172,21 @@ async def loads(database: Database, account_id: AccountId) -> dict[ParticipantId
     return {ParticipantId(row["assigned_agent_id"]): row["held"] for row in rows}
 
 
-async def waiting_skills(database: Database, account_id: AccountId) -> list[SkillId]:
-    """Skills under which somebody waits: one step in the index for each, however long the queues are."""
+async def waiting_skills(database: Database, account_id: AccountId, *, transfers_only: bool) -> list[SkillId]:
+    """Skills under which somebody waits without a ring, in the order in which their first are to be served.
+
+    Some steps in the index for each, however long the queues are.
+    """
     rows = await database.read(
         "WITH RECURSIVE found (skill_id) AS ("
         "SELECT MIN(skill_id) FROM conversations WHERE account_id = $1 AND queued_at IS NOT NULL "
         "UNION ALL SELECT (SELECT MIN(c.skill_id) FROM conversations c WHERE c.account_id = $1 "
         "AND c.queued_at IS NOT NULL AND c.skill_id > found.skill_id) "
+        "FROM found WHERE found.skill_id IS NOT NULL), "
+        "firsts (skill_id, place) AS (SELECT found.skill_id, "
+        f"(SELECT c.queue_rank * {RANK_APART} + c.queued_at {_waiting('found.skill_id', transfers_only)} LIMIT 1) "
         "FROM found WHERE found.skill_id IS NOT NULL) "
-        "SELECT skill_id FROM found WHERE skill_id IS NOT NULL",
+        "SELECT skill_id FROM firsts WHERE place IS NOT NULL ORDER BY place, skill_id",
         account_id,
     )
     return [SkillId(row["skill_id"]) for row in rows]
@@ -188,15 +196,21 @@ async def head_of_queue(
     database: Database, account_id: AccountId, skill_id: SkillId, count: int, *, transfers_only: bool
 ) -> list[Conversation]:
     """The first conversations under a skill that wait without a ring."""
-    again = "AND c.was_assigned = 1 " if transfers_only else ""
     rows = await database.read(
-        "SELECT c.record FROM conversations c WHERE c.account_id = $1 AND c.skill_id = $2 "
-        f"AND c.queued_at IS NOT NULL {again}AND NOT EXISTS (SELECT 1 FROM rings r "
-        "WHERE r.account_id = c.account_id AND r.conversation_id = c.conversation_id "
-        "AND r.state = 'WAITING') ORDER BY c.queue_rank, c.queued_at LIMIT $3",
-        *(account_id, skill_id, count),
+        f"SELECT c.record {_waiting('$2', transfers_only)} LIMIT $3", *(account_id, skill_id, count)
     )
     return [record_of(row) for row in rows]
+
+
+def _waiting(skill: str, transfers_only: bool) -> str:  # noqa: FBT001 -- what is put into two statements
+    """The rest of a statement over one skill's conversations that wait without a ring, in their order."""
+    again = "AND c.was_assigned = 1 " if transfers_only else ""
+    return (
+        f"FROM conversations c WHERE c.account_id = $1 AND c.skill_id = {skill} "
+        f"AND c.queued_at IS NOT NULL {again}AND NOT EXISTS (SELECT 1 FROM rings r "
+        "WHERE r.account_id = c.account_id AND r.conversation_id = c.conversation_id "
+        "AND r.state = 'WAITING') ORDER BY c.queue_rank, c.queued_at"
+    )
 
 
 async def waiting_among(

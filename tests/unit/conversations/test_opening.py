@@ -38,6 +38,18 @@ async def test_the_time_to_response_is_named_or_the_accounts(
     assert view.conversation.ttr == expected
 
 
+@pytest.mark.parametrize(("declared", "seconds"), [(-5, 0), (10**30, 31_536_000)])
+async def test_an_accounts_time_to_response_is_between_at_once_and_a_year(
+    brand: Brand, opening: Opening, declared: int, seconds: int
+) -> None:
+    await opening.accounts.set_property(ACCOUNT, PropertyChange(DEFAULT_TTR_SECONDS.name, str(declared)))
+    agent = await brand.online()
+    view = await opening.open_for_consumer(consumer(), ConversationRequest())
+    assert view.conversation.ttr.seconds == seconds
+    await brand.settle()
+    assert len(brand.rings(agent)) == 1
+
+
 async def test_a_campaign_routes_unless_a_skill_is_named(opening: Opening) -> None:
     await opening.accounts.set_campaign(ACCOUNT, "10", "20", SkillId("7"))
     campaign = Campaign("10", "20")

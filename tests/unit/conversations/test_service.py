@@ -15,6 +15,7 @@ from talkwire.conversations.model import (
     ConversationQuery,
     NewConversation,
     State,
+    Survey,
     Ttr,
     TtrType,
 )
@@ -105,6 +106,22 @@ async def test_one_open_conversation_where_the_account_wants_it(brand: Brand) ->
     assert await brand.conversations.open(new(who)) is not first
     keyed = await brand.conversations.open(new(who, one_open=True, idempotency_key="k"))
     assert await brand.conversations.open(new(who, one_open=True, idempotency_key="k")) is keyed
+
+
+async def test_a_conversation_in_its_survey_is_not_the_one_open_conversation(brand: Brand) -> None:
+    who = consumer()
+    first = (await brand.conversations.open(new(who, one_open=True))).conversation
+    survey = Survey(DialogId("survey"), "app-1")
+    await brand.conversations.change(
+        ACCOUNT,
+        first.conversation_id,
+        lambda c, _tx: _async(
+            rules.close_dialog(c, c.main.dialog_id, CloseReason.AGENT, brand.clock.now_ms(), survey=survey)
+        ),
+    )
+    second = await brand.conversations.open(new(who, one_open=True))
+    assert second.conversation.conversation_id != first.conversation_id
+    assert await brand.conversations.open(new(who, one_open=True)) is second
 
 
 async def test_only_the_first_conversation_of_a_consumer_is_its_first(brand: Brand) -> None:

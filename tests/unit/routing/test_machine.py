@@ -19,12 +19,13 @@ from talkwire.conversations.service import Conversations
 from talkwire.conversations.views import Views
 from talkwire.identity.model import Principal
 from talkwire.kernel.errors import TalkwireError
-from talkwire.kernel.ids import SkillId
+from talkwire.kernel.ids import DialogId, SkillId
 from talkwire.routing.model import (
     MAX_OFFERS,
     Availability,
     ChangeType,
     CloseConversation,
+    CloseDialog,
     FieldChange,
     ParticipantsChange,
     RingState,
@@ -58,7 +59,7 @@ class Talk(RuleBasedStateMachine):
     async def _open_the_brand(self) -> None:
         self.database = await SqliteDatabase.open(self.folder / "talkwire.db")
         await self.database.migrate()
-        self.brand = Brand(self.database)
+        self.brand = Brand(self.database, survey_app="app-1")
         self.people = [self.brand.agent(profile, capacity=2) for profile in PROFILES]
         for who in self.people:
             self.brand.routing.agent_connected(who)
@@ -99,6 +100,12 @@ class Talk(RuleBasedStateMachine):
     @rule(which=WHICH)
     def close(self, which: int) -> None:
         self._update(which, self.owner, CloseConversation())
+
+    @rule(which=WHICH)
+    def close_main(self, which: int) -> None:
+        """A survey runs from then on."""
+        if which < len(self.ids):
+            self._update(which, self.owner, CloseDialog(DialogId(self.ids[which])))
 
     @rule(state=st.sampled_from([RingState.ACCEPTED, RingState.REJECTED]), settle=st.booleans())
     def everybody_answers_at_once(self, state: RingState, *, settle: bool) -> None:
@@ -156,6 +163,7 @@ class Talk(RuleBasedStateMachine):
         for conversation_id, count in Counter(ring.conversation_id for ring in rings).items():
             now = by_id[conversation_id]
             assert count <= MAX_OFFERS
+            assert now.state is State.OPEN
             assert now.queued_at_ms > 0 or now.suggested_agents
         assert len({(ring.agent_id, ring.conversation_id) for ring in rings}) == len(rings)
 

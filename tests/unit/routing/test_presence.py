@@ -73,3 +73,11 @@ async def test_after_a_restart_the_grace_runs_for_everybody(brand: Brand) -> Non
 
 def availability(brand: Brand, agent_id: str) -> Availability:
     return {s.agent_id: s.availability for s in brand.routing.agent_states(ACCOUNT)}[agent_id]  # type: ignore[index]
+
+
+async def test_channels_are_few_and_short(brand: Brand) -> None:
+    agent = brand.agent()
+    state = await brand.routing.set_agent_state(
+        agent, Availability.ONLINE, ["x" * 500_000, *map(str, range(20))]
+    )
+    assert (len(state.channels), max(map(len, state.channels))) == (10, 64)

@@ -1,10 +1,12 @@
 """Offers over a real database: who is rung, when, and who gets it."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from routing_rooms import ACCOUNT, Brand, consumer
+from talkwire.backends.database.port import Row
 from talkwire.conversations.errors import ConversationClosed
 from talkwire.conversations.model import Role, TtrType
 from talkwire.kernel.errors import Invalid, NotFound
@@ -264,6 +266,30 @@ async def test_an_agent_with_many_places_is_rung_for_more_than_the_head_of_the_q
     agent = await brand.online(capacity=65)
     await brand.settle()
     assert len(brand.rings(agent)) == 65
+
+
+async def test_skills_that_consumers_made_up_are_looked_at_in_their_order_and_not_all_at_once(
+    brand: Brand,
+) -> None:
+    ids = []
+    for number in range(100):
+        ids.append((await brand.open(skill=str(10_000 - number))).conversation_id)
+        brand.clock.advance(seconds=1)
+    urgent = await brand.open(skill="20000", ttr=TtrType.URGENT)
+    agent = await brand.online(capacity=75)
+    reads: list[str] = []
+    read = brand.database.read
+
+    async def counted(sql: str, *args: object) -> Sequence[Row]:
+        reads.append(sql)
+        return await read(sql, *args)
+
+    brand.database.read = counted  # type: ignore[method-assign]
+    await brand.routing.dispatcher.dispatch(ACCOUNT)
+    assert len(reads) < 50
+    assert {r.conversation_id for r in brand.rings(agent)} == {urgent.conversation_id, *ids[:29]}
+    await brand.settle()
+    assert {r.conversation_id for r in brand.rings(agent)} == {urgent.conversation_id, *ids[:74]}
 
 
 async def test_urgent_before_normal_then_longest_wait_first(brand: Brand) -> None:
