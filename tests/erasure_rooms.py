@@ -165,7 +165,7 @@ class Forgetting:
         self.brand = Brand(self.database, self.clock)
         self.shelf = Shelf(self.database, self.vault, self.folder / "objects")
         self.trail = Noted(self.database)
-        self.receipt_keys = ReceiptKeys(self.database, self.clock, self.vault)
+        self.receipt_keys = ReceiptKeys(self.key_store, self.clock, self.vault)
         self.erasures = Erasures(self.database, self.clock, self.times, self.trail)
         self.check = ErasureCheck(self.database, self.vault)
         workshop = Workshop(

@@ -219,6 +219,8 @@ async def test_older_data_with_todays_keys_forgets_again_before_it_opens(tmp_pat
         assert not list(rooms.shelf.folder.iterdir())
         assert await state_of(rooms, request_id) is RequestState.DONE
         assert (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt == receipt
+        published = json.dumps(await rooms.receipt_keys.published(ACCOUNT)).encode()
+        assert verify(receipt.encode(), keys_in(published)).is_known_key
         assert await rooms.runs.replay() == 0
 
 

@@ -22,7 +22,7 @@ from talkwire.vault.service import Vault
 
 @dataclass(frozen=True)
 class ErasureRooms:
-    """`runs.replay()` comes before the node opens."""
+    """`receipt_keys.take_over()` and `runs.replay()` come before the node opens."""
 
     erasures: Erasures
     runs: ErasureRuns
@@ -43,7 +43,7 @@ def erasure_rooms(
     trail: Trail,
 ) -> ErasureRooms:
     database, clock = base.database, base.clock
-    receipt_keys = ReceiptKeys(database, clock, vault)
+    receipt_keys = ReceiptKeys(key_store, clock, vault)
     forgets: list[Forget] = [trail.forget]
     workshop = Workshop(
         Planner(database, files),

@@ -197,6 +197,7 @@ async def _work(settings: Settings, work: Work) -> Any:
         keys = await open_keys(settings, database, clock)
         try:
             desk = _desk(database, passwords, keys, clock, settings)
+            await desk.receipt_keys.take_over(database)  # of data that no node of this version opened yet
             try:
                 return await work(desk)
             finally:
@@ -225,7 +226,7 @@ def _desk(
         brand_keys=BrandKeys(database, clock, acts),
         signing_keys=SigningKeys(database, clock, acts=acts, sealer=keys.vault),
         erasures=Erasures(database, clock, _erasure_times(settings), acts),
-        receipt_keys=ReceiptKeys(database, clock),
+        receipt_keys=ReceiptKeys(keys.key_store, clock, keys.vault),
         deliveries=Deliveries(database, clock),
         apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),
         vault=keys.vault,

@@ -27,16 +27,6 @@ class StoredReceipt(NamedTuple):
     receipt: str  # the signed document, as it was made
 
 
-class ReceiptKey(NamedTuple):
-    """A key that signs receipts: `sealed` opens in the vault alone."""
-
-    account_id: AccountId
-    key_id: str
-    public_key: str  # hex
-    sealed: bytes
-    created_at_ms: int
-
-
 def _request(row: Row) -> ErasureRequest:
     return ErasureRequest(
         account_id=AccountId(row["account_id"]),
@@ -247,27 +237,6 @@ async def find_receipt(database: Database, account_id: AccountId, request_id: in
         request_id,
     )
     return StoredReceipt(rows[0]["request_id"], rows[0]["at"], rows[0]["receipt"]) if rows else None
-
-
-async def insert_receipt_key(tx: Transaction, key: ReceiptKey) -> None:
-    await tx.execute(
-        "INSERT INTO receipt_keys (account_id, key_id, public_key, sealed, created_at)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        *(key.account_id, key.key_id, key.public_key, key.sealed, key.created_at_ms),
-    )
-
-
-async def list_receipt_keys(database: Database, account_id: AccountId) -> list[ReceiptKey]:
-    """Newest first: that one signs, the others still verify."""
-    rows = await database.read(
-        "SELECT account_id, key_id, public_key, sealed, created_at FROM receipt_keys WHERE account_id = $1"
-        " ORDER BY created_at DESC, key_id",
-        account_id,
-    )
-    return [
-        ReceiptKey(account_id, r["key_id"], r["public_key"], bytes(r["sealed"]), r["created_at"])
-        for r in rows
-    ]
 
 
 async def list_seen(database: Database) -> set[str]:
