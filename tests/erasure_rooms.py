@@ -166,7 +166,8 @@ class Forgetting:
         self.shelf = Shelf(self.database, self.vault, self.folder / "objects")
         self.trail = Noted(self.database)
         self.receipt_keys = ReceiptKeys(self.key_store, self.clock, self.vault)
-        self.erasures = Erasures(self.database, self.clock, self.times, self.trail)
+        self.ledger = Ledger(self.key_store)
+        self.erasures = Erasures(self.database, self.clock, self.times, self.ledger, self.trail)
         self.check = ErasureCheck(self.database, self.vault)
         workshop = Workshop(
             Planner(self.database, self.shelf),
@@ -174,7 +175,6 @@ class Forgetting:
             self.check,
             self.database,  # type: ignore[arg-type]
         )
-        self.ledger = Ledger(self.key_store)
         self.runs = ErasureRuns(
             self.database, self.clock, workshop, self.ledger, self.receipt_keys, self.trail
         )

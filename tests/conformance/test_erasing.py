@@ -1,14 +1,19 @@
 """Somebody is forgotten, on each database: what goes, what stays, in which order, and after how many falls."""
 
 import json
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from erasure_rooms import Forgetting, forgetting_in
 from routing_rooms import ACCOUNT, consumer
 from talkwire.audit.model import Act
+from talkwire.backends.database.port import Transaction
+from talkwire.history import erasure_store as store
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState
+from talkwire.history.ledger import entry_of_cancelling
 from talkwire.history.receipts import keys_in, verify
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.errors import NotFound
@@ -193,8 +198,6 @@ async def test_who_takes_up_a_broken_run_of_another_waits_its_turn(forgetting: F
 
 
 async def test_older_data_with_todays_keys_forgets_again_before_it_opens(tmp_path: Path) -> None:
-    import shutil
-
     clock = MovableClock()
     who = consumer().id
     async with forgetting_in(tmp_path, clock) as rooms:
@@ -222,6 +225,59 @@ async def test_older_data_with_todays_keys_forgets_again_before_it_opens(tmp_pat
         published = json.dumps(await rooms.receipt_keys.published(ACCOUNT)).encode()
         assert verify(receipt.encode(), keys_in(published)).is_known_key
         assert await rooms.runs.replay() == 0
+
+
+async def test_older_data_does_not_carry_out_what_was_cancelled_since(tmp_path: Path) -> None:
+    clock, who = MovableClock(), consumer().id
+    async with forgetting_in(tmp_path, clock) as rooms:
+        rooms.erasures._times = ErasureTimes(60, 20)
+        mine = await rooms.conversation(who, "my name is Ada")
+        request_id = await rooms.run(consumer=[who])
+    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
+    async with forgetting_in(tmp_path, clock) as rooms:
+        rooms.erasures._times = ErasureTimes(60, 20)
+        later_id = await rooms.run(consumer=[who])
+        for one in (request_id, later_id):
+            await rooms.erasures.cancel(ACCOUNT, one, "admin@brand")
+        assert await rooms.runs.replay() == 0
+    shutil.rmtree(tmp_path / "data")
+    (tmp_path / "yesterday").rename(tmp_path / "data")
+    clock.advance(seconds=61)
+    async with forgetting_in(tmp_path, clock) as rooms:
+        assert await rooms.runs.replay() == 2
+        await rooms.runs.carry_out_due()
+        assert await rooms.texts(mine.conversation_id) == ["my name is Ada"]
+        for one in (request_id, later_id):
+            request = await rooms.erasures.get(ACCOUNT, one)
+            assert (request.state, request.cancelled_by) == (RequestState.CANCELED, "admin@brand")
+        assert await rooms.runs.replay() == 0
+
+
+async def test_a_cancelling_that_an_earlier_version_did_not_note_is_noted_at_the_start(
+    forgetting: Forgetting,
+) -> None:
+    forgetting.erasures._times = ErasureTimes(60, 20)
+    request_id = await forgetting.run(consumer=["nobody"])
+
+    async def as_before(tx: Transaction) -> None:
+        await store.cancel(tx, ACCOUNT, request_id, "admin", 1)
+
+    await forgetting.database.write(as_before)
+    await forgetting.runs.replay()
+    (entry,) = await forgetting.ledger.list_entries()
+    assert (entry.request.request_id, entry.is_cancellation) == (request_id, True)
+    assert await forgetting.runs.replay() == 0
+    assert await state_of(forgetting, request_id) is RequestState.CANCELED
+
+
+async def test_what_was_begun_is_not_cancelled_by_an_entry_of_the_ledger(forgetting: Forgetting) -> None:
+    """Such an entry is nobody's who keeps our rules: what is half erased is erased."""
+    request_id = await forgetting.run(consumer=["nobody"])
+    done = await forgetting.erasures.get(ACCOUNT, request_id)
+    cancelled = msgspec.structs.replace(done, state=RequestState.CANCELED, cancelled_at_ms=1)
+    await forgetting.ledger.note(entry_of_cancelling(cancelled))
+    await forgetting.runs.replay()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
 
 
 async def test_unknown_ids_leave_a_receipt_of_nothing(forgetting: Forgetting) -> None:

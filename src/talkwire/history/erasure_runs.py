@@ -95,11 +95,13 @@ class ErasureRuns:
     async def replay(self) -> int:
         """Carry out what the ledger knows and this database does not; how many entries that were.
 
-        Before a node opens: data that was restored may hold what was erased since.
+        Before a node opens: data that was restored may hold what was erased since, and requests that were taken
+        back since. The ledger learns what was cancelled here and not noted (a crash in between).
         """
+        await self._ledger.note_cancelled(await store.list_cancelled(self._database))
         seen = await store.list_seen(self._database)
         missing = [entry for entry in await self._ledger.list_entries() if entry.entry_id not in seen]
-        for entry in missing:
+        for entry in sorted(missing, key=lambda entry: not entry.is_cancellation):
             await self._replay(entry)
         now_ms = self._clock.now_ms()
 
@@ -108,7 +110,7 @@ class ErasureRuns:
 
         await self._database.write(release)
         if missing:
-            _log.warning("%d erasures were carried out again on this data.", len(missing))
+            _log.warning("%d entries of the ledger were carried out again on this data.", len(missing))
         return len(missing)
 
     async def _claim(self) -> ErasureRequest | None:
@@ -182,6 +184,10 @@ class ErasureRuns:
         erased = await self._workshop.erase(entry.account_id, items) if items else []
 
         async def unit(tx: Transaction) -> None:
+            if entry.is_cancellation:
+                await store.cancel_again(tx, entry.request)
+                await store.insert_seen(tx, entry.account_id, entry.entry_id, now_ms)
+                return
             await store.insert_request(tx, entry.request)
             if entry.receipt:
                 await _settle(tx, entry, now_ms)

@@ -113,6 +113,22 @@ async def cancel(
     )
 
 
+async def list_cancelled(database: Database) -> list[ErasureRequest]:
+    """Of all accounts: what the ledger has to know."""
+    rows = await database.read(f"SELECT {_REQUEST} FROM erasure_requests WHERE state = 'CANCELED'")
+    return [_request(row) for row in rows]
+
+
+async def cancel_again(tx: Transaction, request: ErasureRequest) -> None:
+    """Of a ledger: the request is there as it stood when it was taken back, unless it was begun here."""
+    await insert_request(tx, request)
+    await tx.execute(
+        "UPDATE erasure_requests SET state = 'CANCELED', cancelled_by = $3, cancelled_at = $4"
+        " WHERE account_id = $1 AND request_id = $2 AND state = 'NOT_STARTED'",
+        *(request.account_id, request.request_id, request.cancelled_by, request.cancelled_at_ms),
+    )
+
+
 async def claim_due(tx: Transaction, now_ms: int, until_ms: int) -> ErasureRequest | None:
     """Take a request of any account whose turn it is; nobody else takes it until then."""
     due = await tx.fetch(
