@@ -5,7 +5,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +56,7 @@ class Shelf:
     vault: Vault
     folder: Path
     dies_before: str = ""
+    meanwhile: Callable[[], Awaitable[None]] | None = None  # what somebody does once an erasure is under way
 
     async def put(
         self,
@@ -108,6 +109,8 @@ class Shelf:
 
     async def erase(self, account_id: AccountId, relative_paths: Sequence[str], reason: str) -> list[Gone]:
         gone = []
+        if self.meanwhile is not None:
+            await self.meanwhile()
         for path in relative_paths:
             rows = await self.database.read("SELECT * FROM files WHERE relative_path = $1", path)
             if not rows:

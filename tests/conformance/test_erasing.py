@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,8 +12,10 @@ from erasure_rooms import Forgetting, forgetting_in
 from routing_rooms import ACCOUNT, consumer
 from talkwire.audit.model import Act
 from talkwire.backends.database.port import Transaction
+from talkwire.conversations.model import Conversation
 from talkwire.history import erasure_store as store
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState
+from talkwire.history.erasure_rules import MOST_ROUNDS
 from talkwire.history.ledger import entry_of_cancelling
 from talkwire.history.receipts import keys_in, verify
 from talkwire.kernel.clock import MovableClock
@@ -112,6 +115,118 @@ async def test_an_open_conversation_waits_and_then_goes(forgetting: Forgetting) 
     assert await state_of(forgetting, request_id) is RequestState.DONE
     assert await forgetting.texts(still_open.conversation_id) == [MASK]
     assert not await forgetting.opens(shown)
+
+
+async def comes_again(rooms: Forgetting, who: str, text: str, *, closed: bool) -> tuple[str, str]:
+    """A consumer signs in, talks and shows a file; its conversation and the path."""
+
+    async def unit(tx: Transaction) -> None:
+        await tx.execute(
+            "INSERT INTO consumers (account_id, consumer_id, profile, claims, updated_at)"
+            " VALUES ($1, $2, '{}', '{}', 0) ON CONFLICT DO NOTHING",
+            ACCOUNT,
+            who,
+        )
+
+    await rooms.database.write(unit)
+    talk = await rooms.conversation(who, text, closed=closed)
+    return talk.conversation_id, await rooms.shelf.put(who, who, [talk.conversation_id])
+
+
+async def receipt_of(rooms: Forgetting, request_id: int) -> dict[str, Any]:
+    document = (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt
+    receipt: dict[str, Any] = json.loads(document)["receipt"]
+    return receipt
+
+
+async def test_what_comes_in_while_somebody_is_forgotten_goes_as_well(forgetting: Forgetting) -> None:
+    who = consumer().id
+    came: list[tuple[str, str]] = []
+
+    async def meanwhile() -> None:
+        if not came:
+            came.append(await comes_again(forgetting, who, "and my street", closed=True))
+
+    await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.meanwhile = meanwhile
+    request_id = await forgetting.run(consumer=[who])
+    ((conversation_id, path),) = came
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert await forgetting.texts(conversation_id) == [MASK]
+    assert not await forgetting.opens(path)
+    assert not await forgetting.database.read("SELECT 1 FROM consumers WHERE consumer_id = $1", who)
+    receipt = await receipt_of(forgetting, request_id)
+    assert (receipt["counts"]["files"], receipt["counts"]["conversations"]) == (2, 2)
+    assert receipt["verification"]["upTo"] == forgetting.clock.now_ms()
+
+
+async def test_a_conversation_opened_while_somebody_is_forgotten_is_waited_for(
+    forgetting: Forgetting,
+) -> None:
+    who = consumer().id
+    came: list[tuple[str, str]] = []
+
+    async def meanwhile() -> None:
+        if not came:
+            came.append(await comes_again(forgetting, who, "and my street", closed=False))
+
+    old, _ = await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.meanwhile = meanwhile
+    request_id = await forgetting.run(consumer=[who])
+    ((conversation_id, path),) = came
+    request = await forgetting.erasures.get(ACCOUNT, request_id)
+    assert (request.state, request.left_open) == (RequestState.IN_PROGRESS, 1)
+    assert await forgetting.texts(old) == [MASK]
+    with pytest.raises(NotFound):
+        await forgetting.erasures.get_receipt(ACCOUNT, request_id)
+    await forgetting.close(conversation_id)
+    forgetting.clock.advance(seconds=601)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert await forgetting.texts(conversation_id) == [MASK]
+    assert not await forgetting.opens(path)
+    assert not await forgetting.database.read("SELECT 1 FROM consumers WHERE consumer_id = $1", who)
+
+
+async def test_what_is_written_on_a_masked_conversation_goes_before_the_receipt(
+    forgetting: Forgetting,
+) -> None:
+    who = consumer().id
+    masked = await forgetting.conversation(who, "my name is Ada")
+    still_open = await forgetting.conversation(who, "I am talking", closed=False)
+    request_id = await forgetting.run(consumer=[who])
+
+    async def note(found: Conversation, _tx: Transaction) -> Conversation:
+        return msgspec.structs.replace(found, note="Ada rang again")
+
+    await forgetting.brand.conversations.change(ACCOUNT, masked.conversation_id, note)
+    await forgetting.close(still_open.conversation_id)
+    forgetting.clock.advance(seconds=601)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert (await forgetting.brand.now(masked.conversation_id)).note == MASK
+
+
+async def test_somebody_who_never_stops_does_not_hold_up_the_receipt_and_it_says_up_to_when(
+    forgetting: Forgetting,
+) -> None:
+    who = consumer().id
+    came: list[tuple[int, str]] = []
+
+    async def meanwhile() -> None:
+        forgetting.clock.advance(seconds=1)
+        conversation_id, _ = await comes_again(forgetting, who, f"text {len(came)}", closed=True)
+        came.append((forgetting.clock.now_ms(), conversation_id))
+
+    await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.meanwhile = meanwhile
+    request_id = await forgetting.run(consumer=[who])
+    forgetting.shelf.meanwhile = None
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    up_to_ms = (await receipt_of(forgetting, request_id))["verification"]["upTo"]
+    assert len(came) == MOST_ROUNDS
+    for at_ms, conversation_id in came:
+        assert (await forgetting.texts(conversation_id) == [MASK]) is (at_ms <= up_to_ms)
 
 
 async def test_what_stays_open_past_the_deadline_is_an_alarm(forgetting: Forgetting) -> None:

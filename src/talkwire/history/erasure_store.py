@@ -201,6 +201,15 @@ async def insert_items(tx: Transaction, request: ErasureRequest, items: Sequence
         )  # fmt: skip
 
 
+async def take_up_again(tx: Transaction, request: ErasureRequest, items: Sequence[Item]) -> None:
+    """Of these, something came back after they were done: they are not done any more."""
+    await tx.execute_many(
+        "UPDATE erasure_items SET done_at = NULL"
+        " WHERE account_id = $1 AND request_id = $2 AND kind = $3 AND ref = $4 AND done_at IS NOT NULL",
+        [(request.account_id, request.request_id, item.kind.value, item.ref) for item in items],
+    )
+
+
 async def finish_items(tx: Transaction, request: ErasureRequest, items: Sequence[Item], at_ms: int) -> None:
     if items:
         await tx.execute_many(
