@@ -1,30 +1,23 @@
 """Somebody is forgotten, on each database: what goes, what stays, in which order, and after how many falls."""
 
+import asyncio
 import json
-import shutil
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from erasure_rooms import Forgetting, forgetting_in
+from erasure_rooms import Forgetting, comes_again, forgetting_in, receipt_of, state_of
 from routing_rooms import ACCOUNT, consumer
 from talkwire.audit.model import Act
 from talkwire.backends.database.port import Transaction
 from talkwire.conversations.model import Conversation
-from talkwire.history import erasure_store as store
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState
 from talkwire.history.erasure_rules import MOST_ROUNDS
-from talkwire.history.ledger import entry_of_cancelling
 from talkwire.history.receipts import keys_in, verify
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.errors import NotFound
 from talkwire.vault.errors import KeyDestroyed
-
-
-async def state_of(rooms: Forgetting, request_id: int) -> RequestState:
-    return (await rooms.erasures.get(ACCOUNT, request_id)).state
 
 
 async def test_a_consumer_is_forgotten_and_nobody_else(forgetting: Forgetting) -> None:
@@ -115,28 +108,6 @@ async def test_an_open_conversation_waits_and_then_goes(forgetting: Forgetting) 
     assert await state_of(forgetting, request_id) is RequestState.DONE
     assert await forgetting.texts(still_open.conversation_id) == [MASK]
     assert not await forgetting.opens(shown)
-
-
-async def comes_again(rooms: Forgetting, who: str, text: str, *, closed: bool) -> tuple[str, str]:
-    """A consumer signs in, talks and shows a file; its conversation and the path."""
-
-    async def unit(tx: Transaction) -> None:
-        await tx.execute(
-            "INSERT INTO consumers (account_id, consumer_id, profile, claims, updated_at)"
-            " VALUES ($1, $2, '{}', '{}', 0) ON CONFLICT DO NOTHING",
-            ACCOUNT,
-            who,
-        )
-
-    await rooms.database.write(unit)
-    talk = await rooms.conversation(who, text, closed=closed)
-    return talk.conversation_id, await rooms.shelf.put(who, who, [talk.conversation_id])
-
-
-async def receipt_of(rooms: Forgetting, request_id: int) -> dict[str, Any]:
-    document = (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt
-    receipt: dict[str, Any] = json.loads(document)["receipt"]
-    return receipt
 
 
 async def test_what_comes_in_while_somebody_is_forgotten_goes_as_well(forgetting: Forgetting) -> None:
@@ -275,124 +246,18 @@ async def test_the_receipt_verifies_and_says_what_went(forgetting: Forgetting) -
         await forgetting.erasures.get_receipt(ACCOUNT, request_id + 1)
 
 
-@pytest.mark.parametrize("step", ["keys", "objects", "rows"])
-async def test_whoever_dies_on_the_way_goes_on_where_it_was(tmp_path: Path, step: str) -> None:
-    clock = MovableClock()
+async def test_two_erasures_of_the_same_consumer_at_once_are_both_done(forgetting: Forgetting) -> None:
     who = consumer().id
-    async with forgetting_in(tmp_path, clock) as rooms:
-        mine = await rooms.conversation(who, "a")
-        paths = [await rooms.shelf.put(who, who, [mine.conversation_id]) for _ in range(3)]
-        rooms.shelf.dies_before = step
-        request_id = await rooms.run(consumer=[who])
-        assert await state_of(rooms, request_id) is RequestState.IN_PROGRESS
-        with pytest.raises(NotFound):
-            await rooms.erasures.get_receipt(ACCOUNT, request_id)
-    async with forgetting_in(tmp_path, clock) as rooms:
-        assert await rooms.runs.replay() == 1
-        await rooms.runs.carry_out_due()
-        assert await state_of(rooms, request_id) is RequestState.DONE
-        assert await rooms.texts(mine.conversation_id) == [MASK]
-        assert not list(rooms.shelf.folder.iterdir())
-        receipt = json.loads((await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt)["receipt"]
-        assert sorted(one["id"] for one in receipt["erased"]["files"]) == sorted(paths)
-        assert {one["sha256"] for one in receipt["erased"]["files"]} == {"ab"}
-        assert await rooms.runs.replay() == 0
-
-
-async def test_who_takes_up_a_broken_run_of_another_waits_its_turn(forgetting: Forgetting) -> None:
-    who = consumer().id
-    await forgetting.shelf.put(who, who)
-    forgetting.shelf.dies_before = "rows"
-    request_id = await forgetting.run(consumer=[who])
-    forgetting.shelf.dies_before = ""
-    await forgetting.runs.carry_out_due()
-    assert await state_of(forgetting, request_id) is RequestState.IN_PROGRESS
-    forgetting.clock.advance(seconds=60)
-    await forgetting.runs.carry_out_due()
-    assert await state_of(forgetting, request_id) is RequestState.DONE
-
-
-async def test_older_data_with_todays_keys_forgets_again_before_it_opens(tmp_path: Path) -> None:
-    clock = MovableClock()
-    who = consumer().id
-    async with forgetting_in(tmp_path, clock) as rooms:
-        mine = await rooms.conversation(who, "my name is Ada")
-        still_open = await rooms.conversation(who, "closed later", closed=False)
-        picture = await rooms.shelf.put(who, who, [mine.conversation_id])
-    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
-    async with forgetting_in(tmp_path, clock) as rooms:
-        await rooms.close(still_open.conversation_id)
-        request_id = await rooms.run(consumer=[who])
-        receipt = (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt
-    shutil.rmtree(tmp_path / "data")
-    (tmp_path / "yesterday").rename(tmp_path / "data")
-    async with forgetting_in(tmp_path, clock) as rooms:
-        assert await rooms.texts(mine.conversation_id) == ["my name is Ada"]
-        with pytest.raises(KeyDestroyed):
-            await rooms.opens(picture)
-        assert await rooms.runs.replay() == 2
-        assert await rooms.texts(mine.conversation_id) == [MASK]
-        assert await rooms.texts(still_open.conversation_id) == [MASK]
-        assert not await rooms.opens(picture)
-        assert not list(rooms.shelf.folder.iterdir())
-        assert await state_of(rooms, request_id) is RequestState.DONE
-        assert (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt == receipt
-        published = json.dumps(await rooms.receipt_keys.published(ACCOUNT)).encode()
-        assert verify(receipt.encode(), keys_in(published)).is_known_key
-        assert await rooms.runs.replay() == 0
-
-
-async def test_older_data_does_not_carry_out_what_was_cancelled_since(tmp_path: Path) -> None:
-    clock, who = MovableClock(), consumer().id
-    async with forgetting_in(tmp_path, clock) as rooms:
-        rooms.erasures._times = ErasureTimes(60, 20)
-        mine = await rooms.conversation(who, "my name is Ada")
-        request_id = await rooms.run(consumer=[who])
-    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
-    async with forgetting_in(tmp_path, clock) as rooms:
-        rooms.erasures._times = ErasureTimes(60, 20)
-        later_id = await rooms.run(consumer=[who])
-        for one in (request_id, later_id):
-            await rooms.erasures.cancel(ACCOUNT, one, "admin@brand")
-        assert await rooms.runs.replay() == 0
-    shutil.rmtree(tmp_path / "data")
-    (tmp_path / "yesterday").rename(tmp_path / "data")
-    clock.advance(seconds=61)
-    async with forgetting_in(tmp_path, clock) as rooms:
-        assert await rooms.runs.replay() == 2
-        await rooms.runs.carry_out_due()
-        assert await rooms.texts(mine.conversation_id) == ["my name is Ada"]
-        for one in (request_id, later_id):
-            request = await rooms.erasures.get(ACCOUNT, one)
-            assert (request.state, request.cancelled_by) == (RequestState.CANCELED, "admin@brand")
-        assert await rooms.runs.replay() == 0
-
-
-async def test_a_cancelling_that_an_earlier_version_did_not_note_is_noted_at_the_start(
-    forgetting: Forgetting,
-) -> None:
-    forgetting.erasures._times = ErasureTimes(60, 20)
-    request_id = await forgetting.run(consumer=["nobody"])
-
-    async def as_before(tx: Transaction) -> None:
-        await store.cancel(tx, ACCOUNT, request_id, "admin", 1)
-
-    await forgetting.database.write(as_before)
-    await forgetting.runs.replay()
-    (entry,) = await forgetting.ledger.list_entries()
-    assert (entry.request.request_id, entry.is_cancellation) == (request_id, True)
+    conversation_id, path = await comes_again(forgetting, who, "my name is Ada", closed=True)
+    body = {"consumer": [who]}
+    made = [(await forgetting.erasures.request(ACCOUNT, body, "admin")).request_id for _ in range(2)]
+    await asyncio.gather(*(forgetting.runs.carry_out_due() for _ in range(2)))
+    assert [await state_of(forgetting, one) for one in made] == [RequestState.DONE] * 2
+    assert await forgetting.texts(conversation_id) == [MASK]
+    assert not await forgetting.opens(path)
+    lines = [(await receipt_of(forgetting, one))["erased"]["files"] for one in made]
+    assert [one["keyId"] for files in lines for one in files]
     assert await forgetting.runs.replay() == 0
-    assert await state_of(forgetting, request_id) is RequestState.CANCELED
-
-
-async def test_what_was_begun_is_not_cancelled_by_an_entry_of_the_ledger(forgetting: Forgetting) -> None:
-    """Such an entry is nobody's who keeps our rules: what is half erased is erased."""
-    request_id = await forgetting.run(consumer=["nobody"])
-    done = await forgetting.erasures.get(ACCOUNT, request_id)
-    cancelled = msgspec.structs.replace(done, state=RequestState.CANCELED, cancelled_at_ms=1)
-    await forgetting.ledger.note(entry_of_cancelling(cancelled))
-    await forgetting.runs.replay()
-    assert await state_of(forgetting, request_id) is RequestState.DONE
 
 
 async def test_unknown_ids_leave_a_receipt_of_nothing(forgetting: Forgetting) -> None:

@@ -121,6 +121,12 @@ def items_to_erase(planned: Sequence[Item], before: Sequence[Item], back: Sequen
     return list(items.values())
 
 
+def with_details(items: Sequence[Item], noted: Sequence[Item]) -> list[Item]:
+    """Items of the ledger with what was noted of them before they were erased, for the receipt."""
+    details = {(item.kind, item.ref): item.detail for item in noted}
+    return [Item(item.kind, item.ref, details.get((item.kind, item.ref), item.detail)) for item in items]
+
+
 class Shown(NamedTuple):
     """A file that belongs to what is to be erased. `detail`: of it, for the receipt."""
 

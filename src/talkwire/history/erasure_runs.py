@@ -194,7 +194,8 @@ class ErasureRuns:
 
     async def _replay(self, entry: LedgerEntry) -> None:
         now_ms = self._clock.now_ms()
-        items = items_of(entry)
+        before = await store.list_items(self._database, entry.account_id, entry.request.request_id)
+        items = rules.with_details(items_of(entry), before)
         erased = await self._workshop.erase(entry.account_id, items) if items else []
 
         async def unit(tx: Transaction) -> None:
