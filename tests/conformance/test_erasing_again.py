@@ -59,6 +59,26 @@ async def test_who_takes_up_a_broken_run_of_another_waits_its_turn(forgetting: F
     assert await state_of(forgetting, request_id) is RequestState.DONE
 
 
+async def test_whoever_comes_again_after_a_run_that_was_tried_twice_is_not_erased_at_the_next_start(
+    forgetting: Forgetting,
+) -> None:
+    """The first try's entry in the ledger is done with as well, though the second took more in hand."""
+    who = consumer().id
+    await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.dies_before = "objects"
+    request_id = await forgetting.run(consumer=[who])
+    await comes_again(forgetting, who, "and my street", closed=True)
+    forgetting.shelf.dies_before = ""
+    forgetting.clock.advance(seconds=60)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    conversation_id, path = await comes_again(forgetting, who, "I am back", closed=True)
+    assert await forgetting.runs.replay() == 0
+    assert await forgetting.opens(path)
+    assert await forgetting.texts(conversation_id) == ["I am back"]
+    assert await forgetting.database.read("SELECT 1 FROM consumers WHERE consumer_id = $1", who)
+
+
 async def test_a_backup_taken_in_the_middle_is_carried_through_and_says_the_same(tmp_path: Path) -> None:
     clock, who = MovableClock(), consumer().id
 

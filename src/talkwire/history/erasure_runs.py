@@ -11,7 +11,7 @@ from talkwire.history import erasure_store as store
 from talkwire.history.erasing import Erasing
 from talkwire.history.erasure_check import ErasureCheck
 from talkwire.history.erasure_errors import NotYetVerified
-from talkwire.history.erasure_model import ErasureRequest, Item, ItemKind, LedgerEntry
+from talkwire.history.erasure_model import ErasureRequest, Item, ItemKind, LedgerEntry, RequestState
 from talkwire.history.erasure_plan import Planner
 from talkwire.history.ledger import Ledger, entry_of, entry_of_receipt, items_of
 from talkwire.history.receipt_keys import ReceiptKeys
@@ -101,7 +101,10 @@ class ErasureRuns:
         """
         await self._ledger.note_cancelled(await store.list_cancelled(self._database))
         seen = await store.list_seen(self._database)
-        missing = [entry for entry in await self._ledger.list_entries() if entry.entry_id not in seen]
+        unseen = [entry for entry in await self._ledger.list_entries() if entry.entry_id not in seen]
+        settled = [entry for entry in unseen if await self._is_settled(entry)]
+        await self._note_seen(settled)
+        missing = [entry for entry in unseen if entry not in settled]
         for entry in sorted(missing, key=lambda entry: not entry.is_cancellation):
             await self._replay(entry)
         now_ms = self._clock.now_ms()
@@ -113,6 +116,25 @@ class ErasureRuns:
         if missing:
             _log.warning("%d entries of the ledger were carried out again on this data.", len(missing))
         return len(missing)
+
+    async def _is_settled(self, entry: LedgerEntry) -> bool:
+        """Whether it is of a try that failed, and a later one took the same and more in hand and was done.
+
+        Doing it once more would erase whatever its people brought since they came again.
+        """
+        request = await store.find_request(self._database, entry.account_id, entry.request.request_id)
+        is_done = request is not None and request.state is RequestState.DONE
+        return is_done and not entry.receipt and not entry.is_cancellation
+
+    async def _note_seen(self, entries: Sequence[LedgerEntry]) -> None:
+        now_ms = self._clock.now_ms()
+
+        async def unit(tx: Transaction) -> None:
+            for entry in entries:
+                await store.insert_seen(tx, entry.account_id, entry.entry_id, now_ms)
+
+        if entries:
+            await self._database.write(unit)
 
     async def _claim(self) -> ErasureRequest | None:
         now_ms = self._clock.now_ms()
