@@ -4,11 +4,12 @@
 """
 
 import contextlib
+import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -25,7 +26,7 @@ from talkwire.conversations.model import Campaign, CloseReason, Conversation, Ne
 from talkwire.history.erasing import Erasing
 from talkwire.history.erasure import Erasures
 from talkwire.history.erasure_check import ErasureCheck
-from talkwire.history.erasure_model import ErasureTimes
+from talkwire.history.erasure_model import ErasureTimes, RequestState
 from talkwire.history.erasure_plan import Planner
 from talkwire.history.erasure_runs import ErasureRuns, Workshop
 from talkwire.history.ledger import Ledger
@@ -56,6 +57,7 @@ class Shelf:
     vault: Vault
     folder: Path
     dies_before: str = ""
+    meanwhile: Callable[[], Awaitable[None]] | None = None  # what somebody does once an erasure is under way
 
     async def put(
         self,
@@ -108,6 +110,8 @@ class Shelf:
 
     async def erase(self, account_id: AccountId, relative_paths: Sequence[str], reason: str) -> list[Gone]:
         gone = []
+        if self.meanwhile is not None:
+            await self.meanwhile()
         for path in relative_paths:
             rows = await self.database.read("SELECT * FROM files WHERE relative_path = $1", path)
             if not rows:
@@ -124,6 +128,7 @@ class Shelf:
 
             await self.database.write(unit)
             gone.append(Gone(path, rows[0]["key_id"], rows[0]["size_bytes"], rows[0]["sha256"]))
+        self._step("the rest")
         return gone
 
     def forget_held(self, account_id: AccountId, relative_paths: Sequence[str]) -> None:
@@ -165,8 +170,9 @@ class Forgetting:
         self.brand = Brand(self.database, self.clock)
         self.shelf = Shelf(self.database, self.vault, self.folder / "objects")
         self.trail = Noted(self.database)
-        self.receipt_keys = ReceiptKeys(self.database, self.clock, self.vault)
-        self.erasures = Erasures(self.database, self.clock, self.times, self.trail)
+        self.receipt_keys = ReceiptKeys(self.key_store, self.clock, self.vault)
+        self.ledger = Ledger(self.key_store)
+        self.erasures = Erasures(self.database, self.clock, self.times, self.ledger, self.trail)
         self.check = ErasureCheck(self.database, self.vault)
         workshop = Workshop(
             Planner(self.database, self.shelf),
@@ -174,7 +180,6 @@ class Forgetting:
             self.check,
             self.database,  # type: ignore[arg-type]
         )
-        self.ledger = Ledger(self.key_store)
         self.runs = ErasureRuns(
             self.database, self.clock, workshop, self.ledger, self.receipt_keys, self.trail
         )
@@ -235,6 +240,32 @@ class Forgetting:
             return False
         secret = await self.vault.file_key(ACCOUNT, rows[0]["key_id"])
         return bool((self.shelf.folder / rows[0]["object_key"]).read_bytes() == secret)
+
+
+async def state_of(rooms: Forgetting, request_id: int) -> RequestState:
+    return (await rooms.erasures.get(ACCOUNT, request_id)).state
+
+
+async def comes_again(rooms: Forgetting, who: str, text: str, *, closed: bool) -> tuple[str, str]:
+    """A consumer signs in, talks and shows a file; its conversation and the path."""
+
+    async def unit(tx: Transaction) -> None:
+        await tx.execute(
+            "INSERT INTO consumers (account_id, consumer_id, profile, claims, updated_at)"
+            " VALUES ($1, $2, '{}', '{}', 0) ON CONFLICT DO NOTHING",
+            ACCOUNT,
+            who,
+        )
+
+    await rooms.database.write(unit)
+    talk = await rooms.conversation(who, text, closed=closed)
+    return talk.conversation_id, await rooms.shelf.put(who, who, [talk.conversation_id])
+
+
+async def receipt_of(rooms: Forgetting, request_id: int) -> dict[str, Any]:
+    document = (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt
+    receipt: dict[str, Any] = json.loads(document)["receipt"]
+    return receipt
 
 
 @contextlib.asynccontextmanager

@@ -1,22 +1,23 @@
 """Somebody is forgotten, on each database: what goes, what stays, in which order, and after how many falls."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from erasure_rooms import Forgetting, forgetting_in
+from erasure_rooms import Forgetting, comes_again, forgetting_in, receipt_of, state_of
 from routing_rooms import ACCOUNT, consumer
 from talkwire.audit.model import Act
+from talkwire.backends.database.port import Transaction
+from talkwire.conversations.model import Conversation
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState
+from talkwire.history.erasure_rules import MOST_ROUNDS
 from talkwire.history.receipts import keys_in, verify
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.errors import NotFound
 from talkwire.vault.errors import KeyDestroyed
-
-
-async def state_of(rooms: Forgetting, request_id: int) -> RequestState:
-    return (await rooms.erasures.get(ACCOUNT, request_id)).state
 
 
 async def test_a_consumer_is_forgotten_and_nobody_else(forgetting: Forgetting) -> None:
@@ -109,6 +110,96 @@ async def test_an_open_conversation_waits_and_then_goes(forgetting: Forgetting) 
     assert not await forgetting.opens(shown)
 
 
+async def test_what_comes_in_while_somebody_is_forgotten_goes_as_well(forgetting: Forgetting) -> None:
+    who = consumer().id
+    came: list[tuple[str, str]] = []
+
+    async def meanwhile() -> None:
+        if not came:
+            came.append(await comes_again(forgetting, who, "and my street", closed=True))
+
+    await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.meanwhile = meanwhile
+    request_id = await forgetting.run(consumer=[who])
+    ((conversation_id, path),) = came
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert await forgetting.texts(conversation_id) == [MASK]
+    assert not await forgetting.opens(path)
+    assert not await forgetting.database.read("SELECT 1 FROM consumers WHERE consumer_id = $1", who)
+    receipt = await receipt_of(forgetting, request_id)
+    assert (receipt["counts"]["files"], receipt["counts"]["conversations"]) == (2, 2)
+    assert receipt["verification"]["upTo"] == forgetting.clock.now_ms()
+
+
+async def test_a_conversation_opened_while_somebody_is_forgotten_is_waited_for(
+    forgetting: Forgetting,
+) -> None:
+    who = consumer().id
+    came: list[tuple[str, str]] = []
+
+    async def meanwhile() -> None:
+        if not came:
+            came.append(await comes_again(forgetting, who, "and my street", closed=False))
+
+    old, _ = await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.meanwhile = meanwhile
+    request_id = await forgetting.run(consumer=[who])
+    ((conversation_id, path),) = came
+    request = await forgetting.erasures.get(ACCOUNT, request_id)
+    assert (request.state, request.left_open) == (RequestState.IN_PROGRESS, 1)
+    assert await forgetting.texts(old) == [MASK]
+    with pytest.raises(NotFound):
+        await forgetting.erasures.get_receipt(ACCOUNT, request_id)
+    await forgetting.close(conversation_id)
+    forgetting.clock.advance(seconds=601)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert await forgetting.texts(conversation_id) == [MASK]
+    assert not await forgetting.opens(path)
+    assert not await forgetting.database.read("SELECT 1 FROM consumers WHERE consumer_id = $1", who)
+
+
+async def test_what_is_written_on_a_masked_conversation_goes_before_the_receipt(
+    forgetting: Forgetting,
+) -> None:
+    who = consumer().id
+    masked = await forgetting.conversation(who, "my name is Ada")
+    still_open = await forgetting.conversation(who, "I am talking", closed=False)
+    request_id = await forgetting.run(consumer=[who])
+
+    async def note(found: Conversation, _tx: Transaction) -> Conversation:
+        return msgspec.structs.replace(found, note="Ada rang again")
+
+    await forgetting.brand.conversations.change(ACCOUNT, masked.conversation_id, note)
+    await forgetting.close(still_open.conversation_id)
+    forgetting.clock.advance(seconds=601)
+    await forgetting.runs.carry_out_due()
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    assert (await forgetting.brand.now(masked.conversation_id)).note == MASK
+
+
+async def test_somebody_who_never_stops_does_not_hold_up_the_receipt_and_it_says_up_to_when(
+    forgetting: Forgetting,
+) -> None:
+    who = consumer().id
+    came: list[tuple[int, str]] = []
+
+    async def meanwhile() -> None:
+        forgetting.clock.advance(seconds=1)
+        conversation_id, _ = await comes_again(forgetting, who, f"text {len(came)}", closed=True)
+        came.append((forgetting.clock.now_ms(), conversation_id))
+
+    await comes_again(forgetting, who, "my name is Ada", closed=True)
+    forgetting.shelf.meanwhile = meanwhile
+    request_id = await forgetting.run(consumer=[who])
+    forgetting.shelf.meanwhile = None
+    assert await state_of(forgetting, request_id) is RequestState.DONE
+    up_to_ms = (await receipt_of(forgetting, request_id))["verification"]["upTo"]
+    assert len(came) == MOST_ROUNDS
+    for at_ms, conversation_id in came:
+        assert (await forgetting.texts(conversation_id) == [MASK]) is (at_ms <= up_to_ms)
+
+
 async def test_what_stays_open_past_the_deadline_is_an_alarm(forgetting: Forgetting) -> None:
     still_open = await forgetting.conversation("", "new", closed=False)
     await forgetting.run(conversation=[still_open.conversation_id])
@@ -155,71 +246,18 @@ async def test_the_receipt_verifies_and_says_what_went(forgetting: Forgetting) -
         await forgetting.erasures.get_receipt(ACCOUNT, request_id + 1)
 
 
-@pytest.mark.parametrize("step", ["keys", "objects", "rows"])
-async def test_whoever_dies_on_the_way_goes_on_where_it_was(tmp_path: Path, step: str) -> None:
-    clock = MovableClock()
+async def test_two_erasures_of_the_same_consumer_at_once_are_both_done(forgetting: Forgetting) -> None:
     who = consumer().id
-    async with forgetting_in(tmp_path, clock) as rooms:
-        mine = await rooms.conversation(who, "a")
-        paths = [await rooms.shelf.put(who, who, [mine.conversation_id]) for _ in range(3)]
-        rooms.shelf.dies_before = step
-        request_id = await rooms.run(consumer=[who])
-        assert await state_of(rooms, request_id) is RequestState.IN_PROGRESS
-        with pytest.raises(NotFound):
-            await rooms.erasures.get_receipt(ACCOUNT, request_id)
-    async with forgetting_in(tmp_path, clock) as rooms:
-        assert await rooms.runs.replay() == 1
-        await rooms.runs.carry_out_due()
-        assert await state_of(rooms, request_id) is RequestState.DONE
-        assert await rooms.texts(mine.conversation_id) == [MASK]
-        assert not list(rooms.shelf.folder.iterdir())
-        receipt = json.loads((await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt)["receipt"]
-        assert sorted(one["id"] for one in receipt["erased"]["files"]) == sorted(paths)
-        assert {one["sha256"] for one in receipt["erased"]["files"]} == {"ab"}
-        assert await rooms.runs.replay() == 0
-
-
-async def test_who_takes_up_a_broken_run_of_another_waits_its_turn(forgetting: Forgetting) -> None:
-    who = consumer().id
-    await forgetting.shelf.put(who, who)
-    forgetting.shelf.dies_before = "rows"
-    request_id = await forgetting.run(consumer=[who])
-    forgetting.shelf.dies_before = ""
-    await forgetting.runs.carry_out_due()
-    assert await state_of(forgetting, request_id) is RequestState.IN_PROGRESS
-    forgetting.clock.advance(seconds=60)
-    await forgetting.runs.carry_out_due()
-    assert await state_of(forgetting, request_id) is RequestState.DONE
-
-
-async def test_older_data_with_todays_keys_forgets_again_before_it_opens(tmp_path: Path) -> None:
-    import shutil
-
-    clock = MovableClock()
-    who = consumer().id
-    async with forgetting_in(tmp_path, clock) as rooms:
-        mine = await rooms.conversation(who, "my name is Ada")
-        still_open = await rooms.conversation(who, "closed later", closed=False)
-        picture = await rooms.shelf.put(who, who, [mine.conversation_id])
-    shutil.copytree(tmp_path / "data", tmp_path / "yesterday")
-    async with forgetting_in(tmp_path, clock) as rooms:
-        await rooms.close(still_open.conversation_id)
-        request_id = await rooms.run(consumer=[who])
-        receipt = (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt
-    shutil.rmtree(tmp_path / "data")
-    (tmp_path / "yesterday").rename(tmp_path / "data")
-    async with forgetting_in(tmp_path, clock) as rooms:
-        assert await rooms.texts(mine.conversation_id) == ["my name is Ada"]
-        with pytest.raises(KeyDestroyed):
-            await rooms.opens(picture)
-        assert await rooms.runs.replay() == 2
-        assert await rooms.texts(mine.conversation_id) == [MASK]
-        assert await rooms.texts(still_open.conversation_id) == [MASK]
-        assert not await rooms.opens(picture)
-        assert not list(rooms.shelf.folder.iterdir())
-        assert await state_of(rooms, request_id) is RequestState.DONE
-        assert (await rooms.erasures.get_receipt(ACCOUNT, request_id)).receipt == receipt
-        assert await rooms.runs.replay() == 0
+    conversation_id, path = await comes_again(forgetting, who, "my name is Ada", closed=True)
+    body = {"consumer": [who]}
+    made = [(await forgetting.erasures.request(ACCOUNT, body, "admin")).request_id for _ in range(2)]
+    await asyncio.gather(*(forgetting.runs.carry_out_due() for _ in range(2)))
+    assert [await state_of(forgetting, one) for one in made] == [RequestState.DONE] * 2
+    assert await forgetting.texts(conversation_id) == [MASK]
+    assert not await forgetting.opens(path)
+    lines = [(await receipt_of(forgetting, one))["erased"]["files"] for one in made]
+    assert [one["keyId"] for files in lines for one in files]
+    assert await forgetting.runs.replay() == 0
 
 
 async def test_unknown_ids_leave_a_receipt_of_nothing(forgetting: Forgetting) -> None:

@@ -12,6 +12,7 @@ import pytest
 from consumer import Refused, http_to
 from fault.forgetting import (
     AT_ONCE,
+    administrator,
     ask_to_forget,
     key_bytes_of,
     keys_of,
@@ -35,6 +36,12 @@ def house(tmp_path: Path) -> Path:
 
 def running(folder: Path, **env: str) -> Live:
     return start_server(folder, env={**AT_ONCE, **env})
+
+
+async def published_keys(live: Live) -> bytes:
+    url = f"https://{live.env['LP_RTBF']}/.well-known/talkwire/receipt-keys/{live.account}"
+    async with http_to(live) as http, http.get(url) as answer:
+        return await answer.read()
 
 
 async def test_no_key_no_word_and_no_picture_is_left_of_somebody(house: Path) -> None:
@@ -71,13 +78,7 @@ async def test_the_receipt_is_checked_without_the_server(house: Path) -> None:
     try:
         async with somebody(live, house, "Eve") as (_, found):
             document = await until_done(live, await ask_to_forget(live, conversation=[found.conversation_id]))
-        async with (
-            http_to(live) as http,
-            http.get(
-                f"https://{live.env['LP_RTBF']}/.well-known/talkwire/receipt-keys/{live.account}"
-            ) as answer,
-        ):
-            keys = await answer.read()
+        keys = await published_keys(live)
     finally:
         stop(live)
     (house / "receipt.json").write_text(document)
@@ -130,6 +131,35 @@ async def test_yesterdays_data_with_todays_keys_forgets_before_it_opens(house: P
         assert not list((again / "data" / "files" / "objects").glob("??/*"))
         request_id = receipt_in(document)["requestId"]
         assert await until_done(live, request_id) == document
+        (house / "receipt.json").write_text(document)
+        (house / "keys.json").write_bytes(await published_keys(live))
+    finally:
+        assert stop(live) == 0
+    asked = ("receipts", "verify", str(house / "receipt.json"))
+    for known in (("--key", str(house / "keys.json")), ("--here", "--data", str(again / "data"))):
+        assert run_talkwire(*asked, *known).returncode == 0
+
+
+async def test_yesterdays_data_with_todays_keys_erases_nobody_who_took_it_back(house: Path) -> None:
+    live = start_server(house)  # with five days to cancel
+    made = await ask_to_forget(live, consumer=["ada"])
+    url = live.url("RTBF", f"personal-data-deletion/{made}")
+    done = run_talkwire("backup", "--data", str(live.data), "--to", str(house / "yesterday"))
+    assert done.returncode == 0, done.stderr
+    bearer = await administrator(live)
+    async with http_to(live) as http, http.post(f"{url}/cancel", headers=bearer) as answer:
+        assert answer.status == 200
+    assert stop(live) == 0
+    again = house / "again"
+    again.mkdir()
+    shutil.move(keys_of(live), again / "data-keys")
+    done = run_talkwire("restore", "--from", str(house / "yesterday"), "--data", str(again / "data"))
+    assert done.returncode == 0, done.stderr
+    live = start_server(again)
+    try:
+        url, bearer = live.url("RTBF", f"personal-data-deletion/{made}"), await administrator(live)
+        async with http_to(live) as http, http.get(url, headers=bearer) as answer:
+            assert [one["status"] for one in await answer.json()] == ["CANCELED"]
     finally:
         assert stop(live) == 0
 

@@ -22,7 +22,7 @@ from talkwire.vault.service import Vault
 
 @dataclass(frozen=True)
 class ErasureRooms:
-    """`runs.replay()` comes before the node opens."""
+    """`receipt_keys.take_over()` and `runs.replay()` come before the node opens."""
 
     erasures: Erasures
     runs: ErasureRuns
@@ -43,7 +43,7 @@ def erasure_rooms(
     trail: Trail,
 ) -> ErasureRooms:
     database, clock = base.database, base.clock
-    receipt_keys = ReceiptKeys(database, clock, vault)
+    receipt_keys, ledger = ReceiptKeys(key_store, clock, vault), Ledger(key_store)
     forgets: list[Forget] = [trail.forget]
     workshop = Workshop(
         Planner(database, files),
@@ -51,6 +51,7 @@ def erasure_rooms(
         ErasureCheck(database, vault),
         database if isinstance(database, Scrubs) else None,
     )
-    runs = ErasureRuns(database, clock, workshop, Ledger(key_store), receipt_keys, trail)
+    runs = ErasureRuns(database, clock, workshop, ledger, receipt_keys, trail)
     base.metrics.watch("erasures_overdue", "Deletion requests past their deadline.", lambda: runs.overdue)
-    return ErasureRooms(Erasures(database, clock, erasure_times(base.settings), trail), runs, receipt_keys)
+    erasures = Erasures(database, clock, erasure_times(base.settings), ledger, trail)
+    return ErasureRooms(erasures, runs, receipt_keys)

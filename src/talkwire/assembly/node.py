@@ -141,6 +141,7 @@ async def _assemble(base: Foundation) -> Node:
         *watch_scanner(files.scanner, base.metrics),
     ]
     worker = Worker(jobs, base.metrics.job_ran)
+    await erasure.receipt_keys.take_over(database)
     await erasure.runs.replay()  # before anybody can ask for what was erased
     await routing.start()
     tasks.start(routing.run(), "routing")

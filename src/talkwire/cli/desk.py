@@ -20,6 +20,7 @@ from talkwire.connectors.apps import Apps
 from talkwire.connectors.deliveries import Deliveries
 from talkwire.history.erasure import Erasures
 from talkwire.history.erasure_model import ErasureTimes
+from talkwire.history.ledger import Ledger
 from talkwire.history.receipt_keys import ReceiptKeys
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
@@ -197,6 +198,7 @@ async def _work(settings: Settings, work: Work) -> Any:
         keys = await open_keys(settings, database, clock)
         try:
             desk = _desk(database, passwords, keys, clock, settings)
+            await desk.receipt_keys.take_over(database)  # of data that no node of this version opened yet
             try:
                 return await work(desk)
             finally:
@@ -224,8 +226,8 @@ def _desk(
         api_keys=ApiKeys(database, clock, agents, acts, keys.vault),
         brand_keys=BrandKeys(database, clock, acts),
         signing_keys=SigningKeys(database, clock, acts=acts, sealer=keys.vault),
-        erasures=Erasures(database, clock, _erasure_times(settings), acts),
-        receipt_keys=ReceiptKeys(database, clock),
+        erasures=Erasures(database, clock, _erasure_times(settings), Ledger(keys.key_store), acts),
+        receipt_keys=ReceiptKeys(keys.key_store, clock, keys.vault),
         deliveries=Deliveries(database, clock),
         apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),
         vault=keys.vault,

@@ -8,9 +8,11 @@ import click
 
 from talkwire.cli.desk import Desk, account_of, account_option, options, run
 from talkwire.cli.failures import BadRequest, reason_of
-from talkwire.history.receipts import ReceiptBroken, keys_in, verify
+from talkwire.history.receipts import ReceiptBroken, Verified, keys_in, verify
 
 NOT_VERIFIED = 1
+NO_KEY_GIVEN = 3
+"""Unchanged, and by whom it was signed is not known. 2 is what made no sense, as ever."""
 
 
 @click.group("receipts")
@@ -74,39 +76,64 @@ def keys(account: str, **flags: Any) -> None:
     type=click.Path(path_type=Path),
     help="Keys that are trusted: `talkwire receipts keys`, or one key in hex.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.pass_context
-def verify_file(context: click.Context, file: Path, key_file: Path | None, as_json: bool) -> None:
-    """Whether a receipt is as it was signed. Needs no server and no data."""
+@click.option("--here", is_flag=True, help="Trust the keys of this installation (--data, --keys).")
+@options
+def verify_file(file: Path, key_file: Path | None, here: bool, **flags: Any) -> None:
+    """Whether a receipt is as it was signed, by a key that is known.
+
+    With --key it needs no server and no data. Exit code 0: verified. 1: not verified, it was changed or signed with
+    another key than those known. 3: not verified, for no key was given to know it by; it is unchanged since
+    somebody signed it, which anybody can do.
+    """
+    as_json = bool(flags["as_json"])
     try:
+        found = verify(file.read_bytes())
         known = keys_in(key_file.read_bytes()) if key_file else []
-        found = verify(file.read_bytes(), known)
     except OSError as error:
         raise BadRequest(f"{error.filename}: {reason_of(error)}") from error
     except ReceiptBroken as error:
-        click.echo(
-            json.dumps({"verified": False, "why": str(error)}) if as_json else f"NOT VERIFIED: {error}"
-        )
-        context.exit(NOT_VERIFIED)
-    is_verified = found.is_known_key or not key_file
+        said = {"verified": False, "unchanged": False, "why": str(error)}
+        click.echo(json.dumps(said) if as_json else f"NOT VERIFIED: {error}")
+        raise click.exceptions.Exit(NOT_VERIFIED) from error
+    if here:
+        known += _keys_here(str(found.receipt.get("accountId", "")), flags)
+    is_known = found.public_key in known
+    _say(found, is_known=is_known, is_asked=bool(key_file or here), as_json=as_json)
+    if not is_known:
+        raise click.exceptions.Exit(NOT_VERIFIED if key_file or here else NO_KEY_GIVEN)
+
+
+def _keys_here(account: str, flags: dict[str, Any]) -> list[str]:
+    """The keys that this installation signs the account's receipts with."""
+    known: list[str] = []
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        published = await desk.receipt_keys.published(await account_of(desk, account))
+        known.extend(one["publicKey"] for one in published["keys"])
+        return {}
+
+    run({**flags, "as_json": False}, work)
+    return known
+
+
+def _say(found: Verified, *, is_known: bool, is_asked: bool, as_json: bool) -> None:
     said = {
-        "verified": is_verified,
+        "verified": is_known,
+        "unchanged": True,
         "key": found.public_key,
-        "keyIsKnown": found.is_known_key,
+        "keyIsKnown": is_known,
         "requestId": found.receipt.get("requestId"),
         "counts": found.receipt.get("counts"),
     }
-    click.echo(json.dumps(said) if as_json else _sentence(said, is_asked=bool(key_file)))
-    if not is_verified:
-        context.exit(NOT_VERIFIED)
+    click.echo(json.dumps(said) if as_json else _sentence(said, is_asked=is_asked))
 
 
 def _sentence(said: dict[str, Any], *, is_asked: bool) -> str:
-    if said["keyIsKnown"]:
+    if said["verified"]:
         return f"VERIFIED: request {said['requestId']}, {said['counts']}"
     if is_asked:
-        return f"NOT VERIFIED: nothing was changed, but the key {said['key']} is not one of those given"
+        return f"NOT VERIFIED: nothing was changed, but the key {said['key']} is not one of those known"
     return (
-        f"UNCHANGED since it was signed: request {said['requestId']}, {said['counts']}\n"
-        f"by the key {said['key']}; whose it is, says only a list you trust: --key FILE"
+        f"NOT VERIFIED: unchanged since it was signed (request {said['requestId']}, {said['counts']}),\n"
+        f"by the key {said['key']}; anybody can sign: whose key it is, says only a list you trust: --key FILE"
     )

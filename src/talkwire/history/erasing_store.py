@@ -194,3 +194,12 @@ async def knows_consumer(database: Database, account_id: AccountId, consumer_id:
             "SELECT 1 FROM consumers WHERE account_id = $1 AND consumer_id = $2", account_id, consumer_id
         )
     )
+
+
+async def is_in_trail(database: Database, account_id: AccountId, consumer_id: str) -> bool:
+    """Whether the audit trail can tell which of its records were this consumer's."""
+    return bool(
+        await database.read(
+            "SELECT 1 FROM audit_persons WHERE account_id = $1 AND consumer_id = $2", account_id, consumer_id
+        )
+    )

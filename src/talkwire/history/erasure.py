@@ -13,8 +13,9 @@ from talkwire.backends.database.port import AlreadyExists, Database, Transaction
 from talkwire.history import erasure_rules as rules
 from talkwire.history import erasure_store as store
 from talkwire.history.erasure_errors import ErasureUnknown, ReceiptUnknown
-from talkwire.history.erasure_model import ErasureRequest, ErasureTimes, RequestQuery
+from talkwire.history.erasure_model import ErasureRequest, ErasureTimes, RequestQuery, RequestState
 from talkwire.history.erasure_store import StoredReceipt
+from talkwire.history.ledger import Ledger, entry_of_cancelling
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId
 
@@ -30,12 +31,18 @@ class Erasures:
     """The book of erasure requests."""
 
     def __init__(
-        self, database: Database, clock: Clock, times: ErasureTimes, acts: Acts | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        times: ErasureTimes,
+        ledger: Ledger,
+        acts: Acts | None = None,
     ) -> None:
         self.on_request: Callable[[], None] = _nobody
         self._database = database
         self._clock = clock
         self._times = times
+        self._ledger = ledger
         self._acts = acts or Unrecorded(database)
 
     async def request(
@@ -77,8 +84,13 @@ class Erasures:
         return await store.list_requests(self._database, account_id, query)
 
     async def cancel(self, account_id: AccountId, request_id: int, cancelled_by: str) -> ErasureRequest:
-        """Take a request back while that is possible. Raises ErasureUnknown, ErasureFinal."""
+        """Take a request back while that is possible; when it returns, older data cannot bring it up again either.
+
+        Who was refused for want of the ledger (Unavailable) asks again: then the ledger is told, if nothing else.
+        Raises ErasureUnknown, ErasureFinal.
+        """
         known = await self.get(account_id, request_id)
+        await self._note_cancelled(known)
         now_ms = self._clock.now_ms()
 
         async def unit(tx: Transaction) -> None:
@@ -87,9 +99,12 @@ class Erasures:
                 raise ErasureUnknown("No such deletion request")
             rules.check_cancellable(request, now_ms)
             await store.cancel(tx, account_id, request_id, cancelled_by, now_ms)
+            await store.insert_seen(tx, account_id, entry_of_cancelling(request).entry_id, now_ms)
 
         await self._acts.do(unit, _entry(known, Act.ERASURE_CANCELLED, cancelled_by))
-        return await self.get(account_id, request_id)
+        cancelled = await self.get(account_id, request_id)
+        await self._note_cancelled(cancelled)
+        return cancelled
 
     async def list_receipts(self, account_id: AccountId) -> list[StoredReceipt]:
         """Newest first."""
@@ -102,6 +117,10 @@ class Erasures:
         if found is None:
             raise ReceiptUnknown("No receipt: there is no such request, or it is not done yet")
         return found
+
+    async def _note_cancelled(self, request: ErasureRequest) -> None:
+        if request.state is RequestState.CANCELED:
+            await self._ledger.note(entry_of_cancelling(request))
 
     async def _enter(self, fresh: Callable[[], ErasureRequest]) -> ErasureRequest:
         """Two requests of the same millisecond may draw the same number: then one draws again."""

@@ -41,6 +41,21 @@ class ErasureCheck:
                 left.append(f"profile of {item.ref}")
         return left
 
+    async def list_back(self, account_id: AccountId, items: Sequence[Item]) -> list[Item]:
+        """Which of these, erased before, have something again: a note on a closed conversation, a profile.
+
+        Files have not: nobody is given a path or a key twice.
+        """
+        return [item for item in items if await self._is_back(account_id, item)]
+
+    async def _is_back(self, account_id: AccountId, item: Item) -> bool:
+        if item.kind is ItemKind.CONVERSATION:
+            return bool(await self._left_of_conversation(account_id, item.ref))
+        if item.kind is ItemKind.CONSUMER:
+            known = await store.knows_consumer(self._database, account_id, item.ref)
+            return known or await store.is_in_trail(self._database, account_id, item.ref)
+        return False
+
     async def _opens(self, account_id: AccountId, key_id: str) -> bool:
         try:
             await self._keys.file_key(account_id, key_id)

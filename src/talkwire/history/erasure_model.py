@@ -80,7 +80,10 @@ class RequestQuery(NamedTuple):
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What was erased at one go, as it is kept with the keys: enough to do it again on older data."""
+    """What was erased at one go, as it is kept with the keys: enough to do it again on older data.
+
+    Or what became of a request: its receipt, or that it was taken back.
+    """
 
     entry_id: str  # 32 hex digits
     account_id: AccountId
@@ -91,3 +94,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()  # relative paths
     shared_files: tuple[str, ...] = ()
     receipt: str = ""  # of a finished request; such an entry lists nothing else
+
+    @property
+    def is_cancellation(self) -> bool:
+        """That the request was taken back; such an entry lists nothing else."""
+        return self.request.state is RequestState.CANCELED

@@ -1,6 +1,6 @@
 """Pure decisions of erasure: what a request may say, when it is due, what goes and how it is masked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from talkwire.history.erasure_model import (
     MASK,
     ErasureRequest,
     ErasureTimes,
+    Item,
     ItemKind,
     RequestState,
     SubjectKind,
@@ -25,6 +26,9 @@ RETRY_MS = 60_000
 
 WAIT_FOR_OPEN_MS = 600_000
 """How soon conversations that were open are looked at again."""
+
+MOST_ROUNDS = 8
+"""How often a run looks again for what came in meanwhile."""
 
 DAY_MS = 86_400_000
 
@@ -100,6 +104,27 @@ def is_overdue(request: ErasureRequest, now_ms: int) -> bool:
 def is_closed(conversation: Conversation) -> bool:
     """Only closed conversations are erased. Source: docs/protocol.md 9.11."""
     return conversation.stage is State.CLOSE
+
+
+def items_to_erase(planned: Sequence[Item], before: Sequence[Item], back: Sequence[Item]) -> list[Item]:
+    """What a round takes in hand: what was begun, what is new, and what was done and is `back`.
+
+    With any of it the consumers once more: who came again has a key, a profile and a name in the trail again.
+    """
+    done = {(item.kind, item.ref) for item in before if item.done_at_ms is not None}
+    again = {(item.kind, item.ref) for item in back}
+    begun = {(item.kind, item.ref): item for item in before if item.done_at_ms is None}
+    new = {(i.kind, i.ref): i for i in planned if (i.kind, i.ref) not in done or (i.kind, i.ref) in again}
+    items = {**begun, **new}
+    if items:
+        items |= {(item.kind, item.ref): item for item in planned if item.kind is ItemKind.CONSUMER}
+    return list(items.values())
+
+
+def with_details(items: Sequence[Item], noted: Sequence[Item]) -> list[Item]:
+    """Items of the ledger with what was noted of them before they were erased, for the receipt."""
+    details = {(item.kind, item.ref): item.detail for item in noted}
+    return [Item(item.kind, item.ref, details.get((item.kind, item.ref), item.detail)) for item in items]
 
 
 class Shown(NamedTuple):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
@@ -11,11 +11,11 @@ from talkwire.history import erasure_store as store
 from talkwire.history.erasing import Erasing
 from talkwire.history.erasure_check import ErasureCheck
 from talkwire.history.erasure_errors import NotYetVerified
-from talkwire.history.erasure_model import ErasureRequest, Item, ItemKind, LedgerEntry
+from talkwire.history.erasure_model import ErasureRequest, Item, ItemKind, LedgerEntry, RequestState
 from talkwire.history.erasure_plan import Planner
 from talkwire.history.ledger import Ledger, entry_of, entry_of_receipt, items_of
 from talkwire.history.receipt_keys import ReceiptKeys
-from talkwire.history.receipts import FORMAT
+from talkwire.history.receipt_text import receipt_of
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId
 
@@ -48,6 +48,7 @@ class Workshop:
         self._check = check
         self._scrubbing = scrubbing
         self.plan = planner.plan
+        self.list_back = check.list_back
 
     async def erase(self, account_id: AccountId, items: Sequence[Item]) -> list[Item]:
         """Erase and read back; the items with what was of them. Raises NotYetVerified."""
@@ -95,11 +96,16 @@ class ErasureRuns:
     async def replay(self) -> int:
         """Carry out what the ledger knows and this database does not; how many entries that were.
 
-        Before a node opens: data that was restored may hold what was erased since.
+        Before a node opens: data that was restored may hold what was erased since, and requests that were taken
+        back since. The ledger learns what was cancelled here and not noted (a crash in between).
         """
+        await self._ledger.note_cancelled(await store.list_cancelled(self._database))
         seen = await store.list_seen(self._database)
-        missing = [entry for entry in await self._ledger.list_entries() if entry.entry_id not in seen]
-        for entry in missing:
+        unseen = [entry for entry in await self._ledger.list_entries() if entry.entry_id not in seen]
+        settled = [entry for entry in unseen if await self._is_settled(entry)]
+        await self._note_seen(settled)
+        missing = [entry for entry in unseen if entry not in settled]
+        for entry in sorted(missing, key=lambda entry: not entry.is_cancellation):
             await self._replay(entry)
         now_ms = self._clock.now_ms()
 
@@ -108,8 +114,27 @@ class ErasureRuns:
 
         await self._database.write(release)
         if missing:
-            _log.warning("%d erasures were carried out again on this data.", len(missing))
+            _log.warning("%d entries of the ledger were carried out again on this data.", len(missing))
         return len(missing)
+
+    async def _is_settled(self, entry: LedgerEntry) -> bool:
+        """Whether it is of a try that failed, and a later one took the same and more in hand and was done.
+
+        Doing it once more would erase whatever its people brought since they came again.
+        """
+        request = await store.find_request(self._database, entry.account_id, entry.request.request_id)
+        is_done = request is not None and request.state is RequestState.DONE
+        return is_done and not entry.receipt and not entry.is_cancellation
+
+    async def _note_seen(self, entries: Sequence[LedgerEntry]) -> None:
+        now_ms = self._clock.now_ms()
+
+        async def unit(tx: Transaction) -> None:
+            for entry in entries:
+                await store.insert_seen(tx, entry.account_id, entry.entry_id, now_ms)
+
+        if entries:
+            await self._database.write(unit)
 
     async def _claim(self) -> ErasureRequest | None:
         now_ms = self._clock.now_ms()
@@ -120,24 +145,36 @@ class ErasureRuns:
         return await self._database.write(unit)
 
     async def _carry_out(self, request: ErasureRequest) -> None:
-        plan = await self._workshop.plan(request)
+        """Erase, and look again, until nothing is left that came in meanwhile.
+
+        Whatever was stored before the last look is gone then: up to there the receipt speaks. That holds as well
+        when the rounds ended because somebody never stops.
+        """
+        for _ in range(rules.MOST_ROUNDS):
+            up_to_ms = self._clock.now_ms()
+            plan = await self._workshop.plan(request)
+            items = await self._items_to_erase(request, plan.items)
+            if items:
+                await self._erase(request, items)
+            if plan.still_open:
+                await self._postpone(request, len(plan.still_open), rules.WAIT_FOR_OPEN_MS)
+                return
+            if not items:
+                break
+        await self._finish(request, up_to_ms)
+
+    async def _items_to_erase(self, request: ErasureRequest, planned: Sequence[Item]) -> list[Item]:
         before = await store.list_items(self._database, request.account_id, request.request_id)
-        known = {(item.kind, item.ref) for item in plan.items}
-        unfinished = [i for i in before if i.done_at_ms is None and (i.kind, i.ref) not in known]
-        finished = {(i.kind, i.ref) for i in before if i.done_at_ms is not None}
-        items = [i for i in [*unfinished, *plan.items] if (i.kind, i.ref) not in finished]
-        if items:
-            await self._erase(request, items)
-        if plan.still_open:
-            await self._postpone(request, len(plan.still_open), rules.WAIT_FOR_OPEN_MS)
-        else:
-            await self._finish(request)
+        finished = [item for item in before if item.done_at_ms is not None]
+        back = await self._workshop.list_back(request.account_id, finished)
+        return rules.items_to_erase(planned, before, back)
 
     async def _erase(self, request: ErasureRequest, items: Sequence[Item]) -> None:
         entry = entry_of(request, items, self._clock.now_ms())
 
         async def begin(tx: Transaction) -> None:
             await store.insert_items(tx, request, items)
+            await store.take_up_again(tx, request, items)
 
         await self._database.write(begin)
         await self._ledger.note(entry)
@@ -151,11 +188,12 @@ class ErasureRuns:
 
         await self._database.write(done)
 
-    async def _finish(self, request: ErasureRequest) -> None:
+    async def _finish(self, request: ErasureRequest, up_to_ms: int) -> None:
         """Sign the receipt; kept with the keys as well, it survives the data's restoring."""
         now_ms = self._clock.now_ms()
         items = await store.list_items(self._database, request.account_id, request.request_id)
-        document = await self._receipt_keys.sign(request.account_id, receipt_of(request, items, now_ms))
+        receipt = receipt_of(request, items, up_to_ms, now_ms)
+        document = await self._receipt_keys.sign(request.account_id, receipt)
         entry = entry_of_receipt(request, document, now_ms)
         counts = {kind.value: sum(1 for i in items if i.kind is kind) for kind in ItemKind}
         await self._trail.record(
@@ -178,10 +216,15 @@ class ErasureRuns:
 
     async def _replay(self, entry: LedgerEntry) -> None:
         now_ms = self._clock.now_ms()
-        items = items_of(entry)
+        before = await store.list_items(self._database, entry.account_id, entry.request.request_id)
+        items = rules.with_details(items_of(entry), before)
         erased = await self._workshop.erase(entry.account_id, items) if items else []
 
         async def unit(tx: Transaction) -> None:
+            if entry.is_cancellation:
+                await store.cancel_again(tx, entry.request)
+                await store.insert_seen(tx, entry.account_id, entry.entry_id, now_ms)
+                return
             await store.insert_request(tx, entry.request)
             if entry.receipt:
                 await _settle(tx, entry, now_ms)
@@ -199,36 +242,3 @@ async def _settle(tx: Transaction, entry: LedgerEntry, now_ms: int) -> None:
     await store.insert_receipt(tx, account_id, request_id, entry.receipt, entry.at_ms)
     await store.set_done(tx, account_id, request_id)
     await store.insert_seen(tx, account_id, entry.entry_id, now_ms)
-
-
-def receipt_of(request: ErasureRequest, items: Sequence[Item], at_ms: int) -> dict[str, Any]:
-    """What was erased from where and when, for whoever asks years later. Holds ids, hashes and counts."""
-    of = {kind: [item for item in items if item.kind is kind] for kind in ItemKind}
-    return {
-        "format": FORMAT,
-        "accountId": request.account_id,
-        "requestId": request.request_id,
-        "requestedBy": request.requested_by,
-        "requestedAt": request.requested_at_ms,
-        "by": request.kind.value,
-        "ids": list(request.subjects),
-        "signedAt": at_ms,
-        "erased": {
-            "consumers": [_line(item) for item in of[ItemKind.CONSUMER]],
-            "files": [_line(item) for item in of[ItemKind.FILE]],
-            "filesNoLongerShown": [_line(item) for item in of[ItemKind.SHARED_FILE]],
-            "conversations": [_line(item) for item in of[ItemKind.CONVERSATION]],
-        },
-        "counts": {
-            "consumers": len(of[ItemKind.CONSUMER]),
-            "files": len(of[ItemKind.FILE]),
-            "conversations": len(of[ItemKind.CONVERSATION]),
-            "events": sum(item.detail.get("events", 0) for item in of[ItemKind.CONVERSATION]),
-            "bytes": sum(item.detail.get("bytes", 0) for item in of[ItemKind.FILE]),
-        },
-        "verification": {"at": at_ms, "result": "nothing left", "howFar": "keys, rows, previews, texts read back"},
-    }  # fmt: skip
-
-
-def _line(item: Item) -> dict[str, Any]:
-    return {"id": item.ref, "at": item.done_at_ms, **item.detail}

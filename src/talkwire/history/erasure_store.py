@@ -27,16 +27,6 @@ class StoredReceipt(NamedTuple):
     receipt: str  # the signed document, as it was made
 
 
-class ReceiptKey(NamedTuple):
-    """A key that signs receipts: `sealed` opens in the vault alone."""
-
-    account_id: AccountId
-    key_id: str
-    public_key: str  # hex
-    sealed: bytes
-    created_at_ms: int
-
-
 def _request(row: Row) -> ErasureRequest:
     return ErasureRequest(
         account_id=AccountId(row["account_id"]),
@@ -123,6 +113,22 @@ async def cancel(
     )
 
 
+async def list_cancelled(database: Database) -> list[ErasureRequest]:
+    """Of all accounts: what the ledger has to know."""
+    rows = await database.read(f"SELECT {_REQUEST} FROM erasure_requests WHERE state = 'CANCELED'")
+    return [_request(row) for row in rows]
+
+
+async def cancel_again(tx: Transaction, request: ErasureRequest) -> None:
+    """Of a ledger: the request is there as it stood when it was taken back, unless it was begun here."""
+    await insert_request(tx, request)
+    await tx.execute(
+        "UPDATE erasure_requests SET state = 'CANCELED', cancelled_by = $3, cancelled_at = $4"
+        " WHERE account_id = $1 AND request_id = $2 AND state = 'NOT_STARTED'",
+        *(request.account_id, request.request_id, request.cancelled_by, request.cancelled_at_ms),
+    )
+
+
 async def claim_due(tx: Transaction, now_ms: int, until_ms: int) -> ErasureRequest | None:
     """Take a request of any account whose turn it is; nobody else takes it until then."""
     due = await tx.fetch(
@@ -195,6 +201,15 @@ async def insert_items(tx: Transaction, request: ErasureRequest, items: Sequence
         )  # fmt: skip
 
 
+async def take_up_again(tx: Transaction, request: ErasureRequest, items: Sequence[Item]) -> None:
+    """Of these, something came back after they were done: they are not done any more."""
+    await tx.execute_many(
+        "UPDATE erasure_items SET done_at = NULL"
+        " WHERE account_id = $1 AND request_id = $2 AND kind = $3 AND ref = $4 AND done_at IS NOT NULL",
+        [(request.account_id, request.request_id, item.kind.value, item.ref) for item in items],
+    )
+
+
 async def finish_items(tx: Transaction, request: ErasureRequest, items: Sequence[Item], at_ms: int) -> None:
     if items:
         await tx.execute_many(
@@ -247,27 +262,6 @@ async def find_receipt(database: Database, account_id: AccountId, request_id: in
         request_id,
     )
     return StoredReceipt(rows[0]["request_id"], rows[0]["at"], rows[0]["receipt"]) if rows else None
-
-
-async def insert_receipt_key(tx: Transaction, key: ReceiptKey) -> None:
-    await tx.execute(
-        "INSERT INTO receipt_keys (account_id, key_id, public_key, sealed, created_at)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        *(key.account_id, key.key_id, key.public_key, key.sealed, key.created_at_ms),
-    )
-
-
-async def list_receipt_keys(database: Database, account_id: AccountId) -> list[ReceiptKey]:
-    """Newest first: that one signs, the others still verify."""
-    rows = await database.read(
-        "SELECT account_id, key_id, public_key, sealed, created_at FROM receipt_keys WHERE account_id = $1"
-        " ORDER BY created_at DESC, key_id",
-        account_id,
-    )
-    return [
-        ReceiptKey(account_id, r["key_id"], r["public_key"], bytes(r["sealed"]), r["created_at"])
-        for r in rows
-    ]
 
 
 async def list_seen(database: Database) -> set[str]:

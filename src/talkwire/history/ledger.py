@@ -1,7 +1,8 @@
 """The ledger of erasures: kept with the keys, so that older data cannot bring back what was erased since.
 
-An entry is written before the first key is destroyed. Data that is restored from a backup lacks the newest
-entries; a node carries them out again before it opens (`ErasureRuns.replay`). What stands in it are ids.
+An entry is written before the first key is destroyed, and before a cancelling is answered. Data that is restored
+from a backup lacks the newest entries; a node carries them out again before it opens (`ErasureRuns.replay`). What
+stands in it are ids.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -54,6 +55,16 @@ def entry_of_receipt(request: ErasureRequest, receipt: str, at_ms: int) -> Ledge
     )
 
 
+def entry_of_cancelling(request: ErasureRequest) -> LedgerEntry:
+    """`request` as it stands since it was taken back."""
+    return LedgerEntry(
+        entry_id=_id_of(request, "cancelled"),
+        account_id=request.account_id,
+        at_ms=request.cancelled_at_ms or 0,
+        request=request,
+    )
+
+
 def _id_of(request: ErasureRequest, what: object) -> str:
     return sha256(msgspec.json.encode((request.account_id, request.request_id, what))).hexdigest()[:32]
 
@@ -76,6 +87,13 @@ class Ledger:
             await store.insert_entry(tx, entry)
 
         await self._key_store.write(unit)
+
+    async def note_cancelled(self, requests: Sequence[ErasureRequest]) -> None:
+        """Keep that these were taken back, if it is not kept yet."""
+        kept = {entry.entry_id for entry in await self.list_entries()}
+        for entry in map(entry_of_cancelling, requests):
+            if entry.entry_id not in kept:
+                await self.note(entry)
 
     async def list_entries(self) -> list[LedgerEntry]:
         """Oldest first."""

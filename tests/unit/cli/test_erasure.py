@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from talkwire.cli.desk import Desk
+from talkwire.cli.desk import run as run_at_desk
 from talkwire.cli.main import main
+from talkwire.history.receipts import FORMAT, key_id_of, public_hex, signed
+from talkwire.kernel.ids import AccountId
+
+RECEIPT = {"format": FORMAT, "accountId": "12345678", "requestId": 7, "counts": {"files": 1}}
 
 
 @pytest.fixture
@@ -43,6 +50,40 @@ def test_what_is_not_there_is_said_in_one_line(data: Path, tmp_path: Path) -> No
     (tmp_path / "broken").write_text("{}")
     result = CliRunner().invoke(main, ["receipts", "verify", str(tmp_path / "broken")])
     assert (result.exit_code, result.output.startswith("NOT VERIFIED")) == (1, True)
+
+
+def genuine_receipt(data: Path) -> str:
+    """A receipt that this installation signed."""
+    written: list[str] = []
+
+    async def work(desk: Desk) -> dict[str, str]:
+        written.append(await desk.receipt_keys.sign(AccountId("12345678"), RECEIPT))
+        return {}
+
+    run_at_desk({"data_folder": str(data)}, work)
+    return written[0]
+
+
+def test_only_a_known_key_verifies_a_receipt(data: Path, tmp_path: Path) -> None:
+    def verified(document: str, *flags: str) -> tuple[int, bool, bool]:
+        (tmp_path / "receipt.json").write_text(document)
+        arguments = ["receipts", "verify", str(tmp_path / "receipt.json"), *flags]
+        result = CliRunner().invoke(main, [*arguments, "--json"])
+        said = json.loads(result.output)
+        told = CliRunner().invoke(main, arguments)
+        assert (told.exit_code, told.output.startswith("VERIFIED")) == (result.exit_code, said["verified"])
+        return result.exit_code, said["verified"], said["unchanged"]
+
+    genuine, forger = genuine_receipt(data), Ed25519PrivateKey.generate()
+    forged = signed({**RECEIPT, "counts": {"files": 999}}, forger, key_id_of(public_hex(forger)))
+    (tmp_path / "keys.json").write_text(json.dumps(run(data, "receipts", "keys")))
+    by_key, by_here = ("--key", str(tmp_path / "keys.json")), ("--here", "--data", str(data))
+    for flags in (by_key, by_here, (*by_key, *by_here)):
+        assert verified(genuine, *flags) == (0, True, True)
+        assert verified(forged, *flags) == (1, False, True)
+        assert verified(genuine.replace("1", "2", 1), *flags) == (1, False, False)
+    assert verified(genuine) == (3, False, True)
+    assert verified(forged) == (3, False, True)
 
 
 def test_backups_say_where_they_go(data: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from talkwire.history.erasure_model import (
     MASK,
     ErasureRequest,
     ErasureTimes,
+    Item,
     ItemKind,
     RequestState,
     SubjectKind,
@@ -26,6 +27,7 @@ from talkwire.history.erasure_rules import (
     is_masked,
     is_overdue,
     item_of_file,
+    items_to_erase,
     masked_event,
     masked_record,
     month_began,
@@ -166,3 +168,17 @@ def test_only_a_brands_file_that_others_see_stays(
     is_consumers: bool, elsewhere: bool, kind: ItemKind
 ) -> None:
     assert item_of_file(Shown("/p", {}, is_consumers, elsewhere)) is kind
+
+
+def test_a_round_takes_what_was_begun_what_is_new_and_what_came_back_with_its_consumer() -> None:
+    who = Item(ItemKind.CONSUMER, "who")
+    old, new = Item(ItemKind.CONVERSATION, "old"), Item(ItemKind.CONVERSATION, "new")
+    begun = Item(ItemKind.FILE, "begun", {"keyId": "k"})
+    done = [msgspec.structs.replace(item, done_at_ms=5) for item in (who, old)]
+    assert items_to_erase([who, old], done, []) == []
+    assert items_to_erase([old, new], done, []) == [new]
+    assert items_to_erase([who, old, new], done, []) == [new, who]
+    assert items_to_erase([who, old], done, [done[1]]) == [old, who]
+    assert items_to_erase([who, old], done, [done[0]]) == [who]
+    assert items_to_erase([who, old], [*done, begun], []) == [begun, who]
+    assert items_to_erase([old], done, [done[0]]) == []  # it has an open conversation again: that waits

@@ -2,29 +2,37 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from identity_rooms import ACCOUNT, Rooms
+from keys import MASTER, opened_keys
 from talkwire.history.erasure import Erasures
 from talkwire.history.erasure_model import ErasureTimes
+from talkwire.history.ledger import Ledger
 from talkwire.history.receipt_keys import ReceiptKeys
 from talkwire.httpapi import erasure
 from talkwire.httpapi.discovery import BaseHost
+from talkwire.vault.masters import MasterSecrets
+from talkwire.vault.service import Vault
 from web_rooms import Web, application
 
 DELETION = "personal-data-deletion"
 
 
 @pytest.fixture
-async def door(rooms: Rooms) -> AsyncIterator[Web]:
+async def door(rooms: Rooms, tmp_path: Path) -> AsyncIterator[Web]:
     app = application(rooms, BaseHost())
-    erasures = Erasures(rooms.database, rooms.clock, ErasureTimes(60, 20))
-    app.add_routes(erasure.routes(erasures, ReceiptKeys(rooms.database, rooms.clock)))
-    async with TestClient(TestServer(app)) as client:
-        yield Web(client, rooms)
+    (tmp_path / "keys").mkdir(mode=0o700)
+    async with opened_keys("sqlite", str(tmp_path / "keys")) as key_store:
+        vault = await Vault.open(key_store, MasterSecrets(MASTER), rooms.clock)
+        erasures = Erasures(rooms.database, rooms.clock, ErasureTimes(60, 20), Ledger(key_store))
+        app.add_routes(erasure.routes(erasures, ReceiptKeys(key_store, rooms.clock, vault)))
+        async with TestClient(TestServer(app)) as client:
+            yield Web(client, rooms)
 
 
 async def asked(door: Web, body: Any, who: str = "admin@brand") -> Any:
