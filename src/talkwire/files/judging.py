@@ -12,12 +12,14 @@ from talkwire.audit.model import Act, Entry
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore.port import ObjectMissing
+from talkwire.backends.scanner.port import NoAnswer, ScannerDown
 from talkwire.files import judging_store as store
 from talkwire.files.model import Claim, FileState, HostedFile, Verdict
 from talkwire.files.previews import Previews
 from talkwire.files.register import FileRegister
-from talkwire.files.renditions import Renditions
+from talkwire.files.renditions import UNSCANNABLE, Renditions
 from talkwire.files.rules import consumer_of, judged, preview_uri
+from talkwire.files.turns import StepAside, Turns
 from talkwire.files.verdicts import Verdicts
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
@@ -33,7 +35,11 @@ MOST_IN_HAND = 2_000
 AT_ONCE = 200
 RETRY_SECONDS = 1.0
 MOST_RETRY_SECONDS = 60.0
+SILENCES = 3
+"""So often a scanner that answers for others may have no answer for a file."""
+
 TAMPERED = "tampered with"
+UNANSWERED = f"{UNSCANNABLE}: no answer in {SILENCES} tries"
 
 
 class Judge:
@@ -63,7 +69,7 @@ class Judge:
         self._trail = trail
         self._tasks = tasks
         self._drop_object = drop_object
-        self._lane = asyncio.Semaphore(lanes)
+        self._turns = Turns(lanes)
         self._in_hand: set[tuple[AccountId, str]] = set()
         self._stalled: set[tuple[AccountId, str]] = set()
         self._settled = 0
@@ -158,28 +164,67 @@ class Judge:
         does not give back: then it is tried ever more seldom.
         """
         pause, settled = RETRY_SECONDS, self._settled
-        while not await self._try(file):
+        while True:
+            try:
+                if await self._try(file):
+                    return
+            except NoAnswer:
+                await self._judge_apart(file)
+                return
             if self._settled > settled:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_RETRY_SECONDS)
             settled = self._settled
 
     async def _try(self, file: HostedFile) -> bool:
-        """Judge a file and settle it; False, after a pause, when there can be no verdict now."""
-        async with self._lane:
+        """Judge a file and settle it; False, after a pause, when there can be no verdict now. Raises NoAnswer."""
+        async with self._turns.fresh() as step_aside:
             try:
-                verdict = await self._renditions.judge(file)
-            except Tampered:
-                verdict = Verdict(FileState.REJECTED, TAMPERED)
+                verdict = await self._verdict(file, step_aside)
+            except NoAnswer:
+                raise
             except Unavailable:
-                self._stalled.add(file.name)
-                await asyncio.sleep(
-                    RETRY_SECONDS
-                )  # in its lane: a scanner that is down is not asked more often
+                # in its lane: a scanner that is down is not asked more often
+                await asyncio.sleep(RETRY_SECONDS)
                 return False
             await self._settle(file, verdict)
             self._settled += 1
         return True
+
+    async def _judge_apart(self, file: HostedFile) -> None:
+        """A file that the scanner was silent about. It counts as the file's fault when it answers for others."""
+        silences = 0
+        while silences < SILENCES:
+            async with self._turns.apart() as step_aside:
+                try:
+                    await self._settle(file, await self._verdict(file, step_aside))
+                except NoAnswer:
+                    await self._until_it_answers()
+                    silences += 1
+                except Unavailable:
+                    await asyncio.sleep(RETRY_SECONDS)
+                else:
+                    return
+        await self._settle(file, Verdict(FileState.REJECTED, UNANSWERED))
+
+    async def _until_it_answers(self) -> None:
+        while True:
+            try:
+                await self._renditions.probe()
+            except ScannerDown:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _verdict(self, file: HostedFile, step_aside: StepAside) -> Verdict:
+        """Raises Unavailable when there can be none now."""
+        try:
+            return await self._renditions.judge(file, step_aside)
+        except Tampered:
+            return Verdict(FileState.REJECTED, TAMPERED)
+        except Unavailable:
+            self._stalled.add(file.name)
+            raise
 
     async def _settle(self, file: HostedFile, verdict: Verdict) -> None:
         """Commit a verdict; then tell who waits."""
