@@ -163,13 +163,15 @@ def file_rooms(ground: FileGround) -> FileRooms:
     verdicts = Verdicts(register, limits.verdict_seconds)
     previews = Previews(database, clock, objects, ground.sanitizer, limits.preview_bytes)
     leftovers = Leftovers(ground.store, ground.vault, ground.tasks)
+    quotas = Quotas(database, clock, ground.switches)
     judge = Judge(
         database,
         clock,
-        Renditions(objects, ground.sanitizer, ground.scanner, ground.switches, ground.wish),
+        Renditions(objects, ground.sanitizer, ground.scanner, ground.switches, limits, ground.wish),
         register,
         verdicts,
         previews,
+        quotas,
         trail,
         ground.tasks,
         leftovers.drop_object,
@@ -177,7 +179,6 @@ def file_rooms(ground: FileGround) -> FileRooms:
     )
     slots = SlotBook(limits)
     urls = TempUrls(database, clock, limits.slot_seconds, ground.vault)
-    quotas = Quotas(database, clock, ground.switches)
     receiving = Receiving(urls, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits)
     serving = Serving(urls, register, verdicts, ground.vault, trail)
     storage = FileStorage(objects.store, receiving, serving, limits)

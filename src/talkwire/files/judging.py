@@ -16,6 +16,7 @@ from talkwire.backends.scanner.port import NoAnswer, ScannerDown
 from talkwire.files import judging_store as store
 from talkwire.files.model import Claim, FileState, HostedFile, Verdict
 from talkwire.files.previews import Previews
+from talkwire.files.quotas import Quotas
 from talkwire.files.register import FileRegister
 from talkwire.files.renditions import UNSCANNABLE, Renditions
 from talkwire.files.rules import consumer_of, judged, preview_uri
@@ -53,6 +54,7 @@ class Judge:
         register: FileRegister,
         verdicts: Verdicts,
         previews: Previews,
+        quotas: Quotas,
         trail: Trail,
         tasks: Tasks,
         drop_object: Callable[[str], None],
@@ -66,6 +68,7 @@ class Judge:
         self._register = register
         self._verdicts = verdicts
         self._previews = previews
+        self._quotas = quotas
         self._trail = trail
         self._tasks = tasks
         self._drop_object = drop_object
@@ -254,7 +257,9 @@ class Judge:
         return await self._database.write(unit)
 
     def _note(self, file: HostedFile, verdict: Verdict) -> None:
-        self._register.hold(judged(file, verdict))
+        settled = judged(file, verdict)
+        self._register.hold(settled)
+        self._quotas.count_grown(settled)
         self._previews.hold(*file.name, preview_uri(verdict.preview) if verdict.preview else "")
         if verdict.object_key != file.object_key:
             self._drop_object(file.object_key)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from talkwire.accounts.properties import AGENT_LONG_SIDE, CONSUMER_LONG_SIDE, Property
 from talkwire.backends.scanner.port import NoAnswer, Scanner, Unscannable
-from talkwire.files.model import FileState, HostedFile, Preview, Uploader, Verdict
-from talkwire.files.rules import as_received
+from talkwire.files.model import FileLimits, FileState, HostedFile, Preview, Uploader, Verdict
+from talkwire.files.rules import as_received, most_served_bytes
 from talkwire.files.sealed import Place, SealedObjects
 from talkwire.kernel.ids import AccountId, new_growing_id
 from talkwire.sanitation.errors import Rejected
@@ -38,6 +38,7 @@ class Renditions:
         sanitizer: Sanitizer | None,
         scanner: Scanner | None,
         properties: Properties,
+        limits: FileLimits,
         wish: Wish,
     ) -> None:
         """`sanitizer` is None when nothing is rebuilt, `scanner` when there is none."""
@@ -45,6 +46,7 @@ class Renditions:
         self._sanitizer = sanitizer
         self._scanner = scanner
         self._properties = properties
+        self._limits = limits
         self._wish = wish
 
     @property
@@ -142,4 +144,5 @@ class Renditions:
             png_compression=wish.png_compression,
             preview_bytes=wish.preview_bytes,
             preview_side=wish.preview_side,
+            image_bytes=most_served_bytes(file, self._limits),
         )

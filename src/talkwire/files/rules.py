@@ -87,6 +87,15 @@ def as_received(file: HostedFile) -> Verdict:
     )
 
 
+GROWTH = 4
+"""So many times larger than it came an honest picture may be when it is encoded anew, small ones more."""
+
+
+def most_served_bytes(file: HostedFile, limits: FileLimits) -> int:
+    """A picture made anew is no larger: as large as its uploader may send, or some times as large as it came."""
+    return max(limits.max_bytes(file.uploader), GROWTH * file.size_bytes)
+
+
 def judged(file: HostedFile, verdict: Verdict) -> HostedFile:
     """The file as it is once a verdict was settled."""
     return msgspec.structs.replace(

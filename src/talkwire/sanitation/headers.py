@@ -29,6 +29,7 @@ class Header(NamedTuple):
     orientation: int = 1  # EXIF's, 1 to 8: how the picture is to be turned
     frames: int = 1
     held_bytes: int = 0  # what the decoder has to hold at once, when that is more than some lines
+    coded_bytes: int = 0  # of `picture`, what codes pixels: not tables, not profiles
 
 
 _FOREIGN = re.compile(
