@@ -1,9 +1,10 @@
-"""Encode pixels: the first way whose bytes are few enough is taken. In the worker only."""
+"""Encode pixels: the first way whose bytes are few enough and carry nothing else is taken. In the worker only."""
 
 from collections.abc import Callable, Sequence
 
 import pyvips
 
+from talkwire.sanitation.carried import find_carried
 from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.examine import examine
 from talkwire.sanitation.jpeg import with_jfif
@@ -19,15 +20,18 @@ _HOPELESS = 2
 def encode(pixels: Callable[[], pyvips.Image], image_type: ImageType, wish: Wish, limits: Limits) -> bytes:
     """The picture's bytes. `pixels` is called once for each way that is tried. Raises Rejected."""
     most = min(wish.image_bytes or limits.output_bytes, limits.output_bytes)
-    refusal = Rejected(Reason.INFLATING)
+    trouble = Reason.INFLATING, ""
     for way in _ways(image_type, wish, limits):
         encoded = way(pixels())
-        if len(encoded) <= most:
+        if len(encoded) > most:
+            trouble = Reason.INFLATING, f"{len(encoded)} bytes when rebuilt, at most {most}"
+            if len(encoded) > _HOPELESS * most:
+                break
+        elif (carried := find_carried(encoded)) is not None:
+            trouble = Reason.POLYGLOT, f"{carried!r} is carried by its pixels"
+        else:
             return encoded
-        refusal = Rejected(Reason.INFLATING, f"{len(encoded)} bytes when rebuilt, at most {most}")
-        if len(encoded) > _HOPELESS * most:
-            break
-    raise refusal
+    raise Rejected(*trouble)  # made only here: one that this frame holds would hold the pixels
 
 
 def _ways(image_type: ImageType, wish: Wish, limits: Limits) -> Sequence[Way]:

@@ -20,7 +20,7 @@ class Reason(StrEnum):
     TOO_BIG = "too big"  # more pixels, or a longer side, than we decode
     TOO_MANY_FRAMES = "too many frames"  # or scans, of a progressive JPEG
     INFLATING = "inflating"  # a small part that swells beyond all reason
-    POLYGLOT = "polyglot"  # another document begins where the picture ends
+    POLYGLOT = "polyglot"  # another document begins where the picture ends, or is carried by its pixels
     TOO_COSTLY = "too costly"  # it used up its time or its memory; the worker was ended
     CRASHED = "crashed"  # the worker died of it
 

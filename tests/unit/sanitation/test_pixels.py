@@ -1,5 +1,7 @@
 """What one sees is what one saw: upright, in the right colours, no larger than asked for."""
 
+import contextlib
+import gc
 import random
 import zlib
 from collections.abc import Callable
@@ -292,6 +294,22 @@ def test_a_picture_that_grows_beyond_what_it_may_is_refused() -> None:
         made_of(picture, image_bytes=500_000)
     assert rejected.value.reason is Reason.INFLATING
     assert len(made_of(picture, image_bytes=3_000_000).image) > 500_000
+
+
+def test_of_what_was_refused_no_pixels_are_kept() -> None:
+    def images() -> int:
+        return sum(isinstance(one, pyvips.Image) for one in gc.get_objects())
+
+    picture = shifted(12_000, 40)
+    gc.collect()
+    before = images()
+    gc.disable()
+    try:
+        with contextlib.suppress(Rejected):
+            made_of(picture, image_bytes=500_000)
+        assert images() == before
+    finally:
+        gc.enable()
 
 
 def test_a_picture_that_is_too_large_our_usual_way_is_encoded_another_way() -> None:
