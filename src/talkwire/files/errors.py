@@ -50,7 +50,7 @@ class PreviewUnusable(Invalid):
     number = 5
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"preview must be a base64 image of less than {max_bytes} bytes")
+        super().__init__(f"preview must be base64 of less than {max_bytes} bytes")
 
 
 class FileMayNotResume(Invalid):

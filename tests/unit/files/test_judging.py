@@ -1,6 +1,7 @@
 """The verdict: waited for, given once, taken up again after a crash, and never guessed."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,16 @@ async def test_a_preview_is_made_when_there_is_none(rebuilding: Desk) -> None:
     assert uri
     assert len(uri) < 40_000
     assert await rebuilding.reopened_rooms().previews.list_for(ACCOUNT, [path]) == {path: uri}
+
+
+async def test_a_preview_is_made_in_place_of_one_that_is_of_no_use(rebuilding: Desk) -> None:
+    path = await rebuilding.uploaded(CONSUMER, PICTURE)
+    await judged(rebuilding, path)
+    svg = "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode()
+    await rebuilding.publish(CONSUMER, path, preview=svg)
+    uri = rebuilding.rooms.previews.find_held(ACCOUNT, path)
+    assert uri is not None
+    assert uri.startswith("data:image/jpeg;base64,")
 
 
 async def test_what_is_no_picture_is_rejected_with_its_reason(rebuilding: Desk) -> None:
