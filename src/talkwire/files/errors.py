@@ -142,8 +142,10 @@ class BodyTooLarge(TooLarge):
 class UploadTooSlow(Invalid):
     """The sender fell under the least rate, or took too long in all. HTTP says 408."""
 
-    def __init__(self) -> None:
-        super().__init__("408 Request Timeout: upload too slow")
+    def __init__(self, least_bytes_per_second: int, longest_seconds: float) -> None:
+        super().__init__(
+            f"408 Request Timeout: at least {least_bytes_per_second} bytes a second, at most {longest_seconds:g} s"
+        )
 
 
 class TooManyUploads(TooMany):
