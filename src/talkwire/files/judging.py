@@ -75,6 +75,7 @@ class Judge:
         self._turns = Turns(lanes)
         self._in_hand: set[tuple[AccountId, str]] = set()
         self._stalled: set[tuple[AccountId, str]] = set()
+        self._apart: set[tuple[AccountId, str]] = set()  # of those in hand: they take no fresh file's room
         self._settled = 0
         self.node = new_token()[:32]
 
@@ -99,7 +100,7 @@ class Judge:
 
     def take(self, file: HostedFile) -> None:
         """Judge a file that this node has claimed. One too many is left to whoever looks next."""
-        if file.name not in self._in_hand and len(self._in_hand) < MOST_IN_HAND:
+        if file.name not in self._in_hand and len(self._in_hand) - len(self._apart) < MOST_IN_HAND:
             self._in_hand.add(file.name)
             # a context of its own: it is not the uploader who judges
             Context().run(self._tasks.start, self._take(file), "files: judge")
@@ -158,6 +159,7 @@ class Judge:
             self._verdicts.told(file.name)
         finally:
             self._stalled.discard(file.name)
+            self._apart.discard(file.name)
             self._in_hand.discard(file.name)
 
     async def _judge(self, file: HostedFile) -> None:
@@ -195,7 +197,13 @@ class Judge:
         return True
 
     async def _judge_apart(self, file: HostedFile) -> None:
-        """A file that the scanner was silent about. It counts as the file's fault when it answers for others."""
+        """A file that the scanner was silent about. It counts as the file's fault when it answers for others.
+
+        One too many is let go, and looked for again when its claim ends.
+        """
+        if len(self._apart) >= MOST_IN_HAND:
+            return
+        self._apart.add(file.name)
         silences = 0
         while silences < SILENCES:
             async with self._turns.apart() as step_aside:

@@ -286,6 +286,25 @@ async def test_a_file_in_hand_while_the_scanner_hangs_on_everything_is_judged_wh
     assert [seen for seen in guard.seen if seen != renditions.PROBE] == [PICTURE + b"t"] * 3
 
 
+async def test_files_that_the_scanner_hangs_on_take_no_room_of_others(
+    guarded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "HURRY_SECONDS", 0.01)
+    monkeypatch.setattr(judging, "MOST_IN_HAND", 2)
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.hangs_on, guard.patience_seconds = POISON, 30
+    guarded.ground = replace(guarded.ground, lanes=1)
+    guarded.rooms = guarded.reopened_rooms()
+    judge = guarded.rooms.judge
+    async with asyncio.timeout(5):
+        for count in (1, 2, 2):
+            await guarded.uploaded(CONSUMER, POISONOUS)
+            while (len(judge._apart), judge.waiting) != (count, count):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+    path = await guarded.uploaded(CONSUMER, PICTURE)
+    assert (await judged(guarded, path)).state is FileState.CLEAN
+
+
 async def test_a_file_that_failed_is_tried_beside_fresh_ones_not_before_them(
     guarded: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
