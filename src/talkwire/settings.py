@@ -359,7 +359,7 @@ class Scanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     clamd_seconds: Annotated[
         float,
-        Meta(gt=0, le=600, description="How long a scan may take, and how long it may wait for its turn."),
+        Meta(gt=0, le=600, description="For a scan, and for its turn; more than clamd's `MaxScanTime`."),
     ] = 30
     clamd_scans: Annotated[
         int, Meta(ge=1, le=256, description="Scans at once; no more than clamd's own `MaxThreads`.")

@@ -13,7 +13,7 @@ from files_desk import pieces
 from talkwire.assembly.scanner import scanner_of, watch_scanner
 from talkwire.backends.scanner.clamd import Clamd, ClamdAddress
 from talkwire.backends.scanner.none import NoScanner
-from talkwire.backends.scanner.port import CLEAN, Scanner, ScannerDown, Unscannable, Verdict
+from talkwire.backends.scanner.port import CLEAN, NoAnswer, Scanner, ScannerDown, Unscannable, Verdict
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.cli import checks
 from talkwire.ops.metrics import Metrics
@@ -118,6 +118,33 @@ async def test_a_daemon_that_sleeps_is_down_after_the_timeout() -> None:
                 await clamd.scan(pieces(EICAR))
         finally:
             server.kill(signal.SIGCONT)
+
+
+async def test_silence_after_all_bytes_is_told_from_one_that_cannot_be_reached() -> None:
+    with clamd_server() as server:
+        clamd = WatchedScanner(Clamd(ClamdAddress.parse(server.tcp), scan_seconds=0.3))
+        server.kill(signal.SIGSTOP)
+        try:
+            with pytest.raises(NoAnswer, match="did not answer"):
+                await clamd.scan(pieces(EICAR))
+            assert clamd.is_up  # for all we know
+            with pytest.raises(ScannerDown) as down:
+                await clamd.scan(pieces(bytes(64 * 1024 * 1024)))
+            assert not isinstance(down.value, NoAnswer)
+            assert not clamd.is_up
+        finally:
+            server.kill(signal.SIGCONT)
+
+
+async def test_a_connection_cut_after_all_bytes_is_silence() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\0\0\0\0")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(NoAnswer, match="hung up"):
+            await Clamd(ClamdAddress("", "127.0.0.1", port)).scan(pieces(b"a picture"))
 
 
 async def test_whoever_waits_too_long_for_a_place_is_told_so() -> None:

@@ -1,5 +1,6 @@
 """Pictures in known colours, and the pieces that files are made of."""
 
+import random
 import struct
 import zlib
 from functools import cache
@@ -63,6 +64,16 @@ def png_with(*chunks: bytes, base: bytes = b"", trailer: bytes = b"") -> bytes:
 def png_header(width: int, height: int, depth: int = 8, colours: int = 2, interlace: int = 0) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, interlace)
     return PNG_SIGNATURE + chunk(b"IHDR", header)
+
+
+def shifted(width: int, rows: int, *chunks: bytes) -> bytes:
+    """A few KB of which many MB become: a palette's random row, each next one shifted by a pixel."""
+    row, packing = random.Random(5).randbytes(width), zlib.compressobj(9)
+    lines = (b"\0" + row[y % width :] + row[: y % width] for y in range(rows))
+    coded = b"".join(packing.compress(line) for line in lines) + packing.flush()
+    palette = chunk(b"PLTE", random.Random(6).randbytes(768))
+    parts = png_header(width, rows, colours=3), palette, *chunks, chunk(b"IDAT", coded), chunk(b"IEND", b"")
+    return b"".join(parts)
 
 
 def gif_blocks(data: bytes) -> bytes:

@@ -5,7 +5,8 @@ import struct
 import zipfile
 import zlib
 
-from corpus.case import SECRET, Case, cleaned, refused
+from corpus.case import SECRET, Case, cleaned, either, refused
+from corpus.painted import carrying
 from corpus.parts import (
     chunk,
     gif,
@@ -38,7 +39,16 @@ JS = b"*/=1;alert('" + SECRET + b"');/*"
 
 
 def polyglots() -> list[Case]:
-    return [*_one_behind_the_other(), *_one_before_the_other(), *_one_inside_the_other()]
+    return [*_one_behind_the_other(), *_one_before_the_other(), *_one_inside_the_other(), *_painted()]
+
+
+def _painted() -> list[Case]:
+    """What our own encoder would write out, if it were not looked for."""
+    payloads = {"zip": archive()[:150], "html": HTML, "php": PHP, "svg": SVG, "pdf": PDF}
+    return [
+        either(f"png that is painted so that it becomes {name}", carrying(data, "up"), Reason.POLYGLOT)
+        for name, data in payloads.items()
+    ]
 
 
 def _one_behind_the_other() -> list[Case]:

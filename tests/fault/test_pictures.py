@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from corpus.case import SECRET, Case
 from corpus.clean import complaints
 from corpus.damaged import flipped, truncated
 from corpus.mismatches import mismatches
+from corpus.parts import chunk, shifted
 from corpus.photos import photos
 from corpus.polyglots import polyglots
 from talkwire.sanitation.errors import Rejected
@@ -115,6 +117,23 @@ class Spent(NamedTuple):
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         ticks = int(fields[11]) + int(fields[12])
         return cls(ticks / os.sysconf("SC_CLK_TCK"), int(status["VmHWM"].split()[0]) * 1024)
+
+
+async def seconds_of_workers(data: bytes) -> float:
+    """Processor time of a worker from its start to its end, which this picture was."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    sanitizer = await Sanitizer.open(1)
+    outcome = await rebuild(sanitizer, data)
+    await sanitizer.close()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert isinstance(outcome, Rejected)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+async def test_a_bomb_buys_no_time_with_bytes_that_are_no_picture() -> None:
+    seconds = await seconds_of_workers(shifted(16_384, 1_250))
+    more = await seconds_of_workers(shifted(16_384, 1_250, chunk(b"prVt", bytes(2_700_000))))
+    assert more < seconds + 0.6  # two and a half, once
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts what Linux counts")

@@ -1,6 +1,7 @@
 """The storage process: killed, orphaned, told to stop; and what it is not told."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -109,6 +110,19 @@ async def test_killed_in_the_middle_of_an_upload_it_comes_back_and_nothing_stays
 
         await until(one_object_is_left)
     assert "is started again" in running.log
+
+
+async def test_one_that_hangs_makes_the_node_unready_until_it_goes_on(running: Live) -> None:
+    async with line_to(running) as line:
+        await until(line.is_ready)
+        pid = storage_process_of(running.process.pid)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            status, said = await line.call("GET", line.url("/readyz"))
+            assert (status, json.loads(said)["checks"]["storage process"]) == (503, "no answer")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until(line.is_ready)
 
 
 async def test_it_does_not_outlive_the_server(tmp_path: Path) -> None:

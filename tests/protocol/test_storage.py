@@ -151,6 +151,8 @@ async def test_a_body_over_the_limit_is_413_and_not_kept(server: Server, *, chun
     data = bytes(3_145_729)
     answer = await server.put(url, pieces(data) if chunked else data)
     assert answer.status == 413
+    assert await answer.text() == "413 Request Entity Too Large: at most 3145728 bytes\n"
+    assert "Retry-After" not in answer.headers  # nobody's waiting makes it smaller
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     await server.desk.until_objects(0)
     assert (await server.put(url, PICTURE)).status == 201
@@ -331,6 +333,9 @@ async def test_a_sender_that_trickles_is_told_408(desk: Desk) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(put_head(url, url.signature, "Content-Length: 1000") + b"x")
     assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+    told = await reader.read()
+    assert told.endswith(b"\r\n\r\n408 Request Timeout: at least 1000 bytes a second, at most 120 s\n")
+    assert b"Retry-After: 1\r\n" in told
     writer.close()
     await runner.cleanup()
 
@@ -347,6 +352,7 @@ async def test_an_account_that_holds_its_share_of_uploads_is_told_429_and_when_t
         assert (await reader.readline()).startswith(b"HTTP/1.1 100")  # its body is wanted: it has its place
         refused = await server.put(quick, PICTURE)
         assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+        assert await refused.text() == "429 Too Many Requests: at most 1 uploads of one account at once\n"
         writer.close()
         async with asyncio.timeout(5):
             while (await server.put(quick, PICTURE)).status != 201:  # noqa: ASYNC110 -- the server rings no bell

@@ -39,7 +39,11 @@ from talkwire.ops.metrics import Metrics
 from talkwire.sanitation.model import Wish
 from talkwire.sanitation.service import Sanitizer
 from talkwire.settings import Files as FileSettings
+from talkwire.settings import Scanner as ScannerSettings
 from talkwire.vault.service import Vault
+
+LANES = 4
+"""Files judged at once."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class FileGround:
     scanner: Scanner | None
     limits: FileLimits
     wish: Wish
-    lanes: int = 4
+    lanes: int = LANES
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,15 @@ async def open_files(
                 png_compression=settings.png_compression,
                 preview_bytes=settings.preview_bytes,
             ),
+            lanes=lanes_for(base.settings.scanner),
         )
     )
     return replace(rooms, scanner=scanner)
+
+
+def lanes_for(scanner: ScannerSettings) -> int:
+    """How many fresh files are judged at once: with those that are slow or failed they fill the scanner's places."""
+    return max(1, min(LANES, scanner.clamd_scans // 2)) if scanner.clamd else LANES
 
 
 def limits_of(numbers: FileSettings) -> FileLimits:
@@ -153,13 +163,15 @@ def file_rooms(ground: FileGround) -> FileRooms:
     verdicts = Verdicts(register, limits.verdict_seconds)
     previews = Previews(database, clock, objects, ground.sanitizer, limits.preview_bytes)
     leftovers = Leftovers(ground.store, ground.vault, ground.tasks)
+    quotas = Quotas(database, clock, ground.switches)
     judge = Judge(
         database,
         clock,
-        Renditions(objects, ground.sanitizer, ground.scanner, ground.switches, ground.wish),
+        Renditions(objects, ground.sanitizer, ground.scanner, ground.switches, limits, ground.wish),
         register,
         verdicts,
         previews,
+        quotas,
         trail,
         ground.tasks,
         leftovers.drop_object,
@@ -167,7 +179,6 @@ def file_rooms(ground: FileGround) -> FileRooms:
     )
     slots = SlotBook(limits)
     urls = TempUrls(database, clock, limits.slot_seconds, ground.vault)
-    quotas = Quotas(database, clock, ground.switches)
     receiving = Receiving(urls, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits)
     serving = Serving(urls, register, verdicts, ground.vault, trail)
     storage = FileStorage(objects.store, receiving, serving, limits)

@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from talkwire.cli.clamd import longest_scan
 from talkwire.cli.failures import CannotStart, reason_of
 from talkwire.cli.ground import open_port, ports_of, with_demo_ports
 from talkwire.kernel.errors import Unavailable
@@ -199,6 +200,25 @@ async def _postgres(url: str, name: str) -> Finding:
 def _scanner(settings: Settings) -> Iterator[Finding]:
     if settings.scanner.clamd:
         yield asyncio.run(_clamd(settings))
+        yield from _patience(settings)
+
+
+def _patience(settings: Settings) -> Iterator[Finding]:
+    """What clamd is given less time for than it allows itself never gets a verdict, and keeps its threads busy."""
+    allowed = longest_scan(settings.scanner)
+    if allowed is None:
+        return
+    seconds, path = allowed
+    ours = settings.scanner.clamd_seconds
+    if seconds and seconds < ours:
+        return
+    takes = f"{seconds:g} s" if seconds else "any time"
+    yield Finding(
+        "scanner patience",
+        "warn",
+        f"clamd may take {takes} for one file (MaxScanTime, {path}) and clamd_seconds is {ours:g}: make"
+        " MaxScanTime the smaller one",
+    )
 
 
 async def _clamd(settings: Settings) -> Finding:

@@ -50,7 +50,7 @@ class PreviewUnusable(Invalid):
     number = 5
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"preview must be a base64 image of less than {max_bytes} bytes")
+        super().__init__(f"preview must be base64 of less than {max_bytes} bytes")
 
 
 class FileMayNotResume(Invalid):
@@ -142,8 +142,10 @@ class BodyTooLarge(TooLarge):
 class UploadTooSlow(Invalid):
     """The sender fell under the least rate, or took too long in all. HTTP says 408."""
 
-    def __init__(self) -> None:
-        super().__init__("408 Request Timeout: upload too slow")
+    def __init__(self, least_bytes_per_second: int, longest_seconds: float) -> None:
+        super().__init__(
+            f"408 Request Timeout: at least {least_bytes_per_second} bytes a second, at most {longest_seconds:g} s"
+        )
 
 
 class TooManyUploads(TooMany):

@@ -12,12 +12,15 @@ from talkwire.audit.model import Act, Entry
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore.port import ObjectMissing
+from talkwire.backends.scanner.port import NoAnswer, ScannerDown
 from talkwire.files import judging_store as store
 from talkwire.files.model import Claim, FileState, HostedFile, Verdict
 from talkwire.files.previews import Previews
+from talkwire.files.quotas import Quotas
 from talkwire.files.register import FileRegister
-from talkwire.files.renditions import Renditions
+from talkwire.files.renditions import UNSCANNABLE, Renditions
 from talkwire.files.rules import consumer_of, judged, preview_uri
+from talkwire.files.turns import StepAside, Turns
 from talkwire.files.verdicts import Verdicts
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
@@ -33,7 +36,11 @@ MOST_IN_HAND = 2_000
 AT_ONCE = 200
 RETRY_SECONDS = 1.0
 MOST_RETRY_SECONDS = 60.0
+SILENCES = 3
+"""So often a scanner that answers for others may have no answer for a file."""
+
 TAMPERED = "tampered with"
+UNANSWERED = f"{UNSCANNABLE}: no answer in {SILENCES} tries"
 
 
 class Judge:
@@ -47,6 +54,7 @@ class Judge:
         register: FileRegister,
         verdicts: Verdicts,
         previews: Previews,
+        quotas: Quotas,
         trail: Trail,
         tasks: Tasks,
         drop_object: Callable[[str], None],
@@ -60,12 +68,14 @@ class Judge:
         self._register = register
         self._verdicts = verdicts
         self._previews = previews
+        self._quotas = quotas
         self._trail = trail
         self._tasks = tasks
         self._drop_object = drop_object
-        self._lane = asyncio.Semaphore(lanes)
+        self._turns = Turns(lanes)
         self._in_hand: set[tuple[AccountId, str]] = set()
         self._stalled: set[tuple[AccountId, str]] = set()
+        self._apart: set[tuple[AccountId, str]] = set()  # of those in hand: they take no fresh file's room
         self._settled = 0
         self.node = new_token()[:32]
 
@@ -90,7 +100,7 @@ class Judge:
 
     def take(self, file: HostedFile) -> None:
         """Judge a file that this node has claimed. One too many is left to whoever looks next."""
-        if file.name not in self._in_hand and len(self._in_hand) < MOST_IN_HAND:
+        if file.name not in self._in_hand and len(self._in_hand) - len(self._apart) < MOST_IN_HAND:
             self._in_hand.add(file.name)
             # a context of its own: it is not the uploader who judges
             Context().run(self._tasks.start, self._take(file), "files: judge")
@@ -149,6 +159,7 @@ class Judge:
             self._verdicts.told(file.name)
         finally:
             self._stalled.discard(file.name)
+            self._apart.discard(file.name)
             self._in_hand.discard(file.name)
 
     async def _judge(self, file: HostedFile) -> None:
@@ -158,28 +169,73 @@ class Judge:
         does not give back: then it is tried ever more seldom.
         """
         pause, settled = RETRY_SECONDS, self._settled
-        while not await self._try(file):
+        while True:
+            try:
+                if await self._try(file):
+                    return
+            except NoAnswer:
+                await self._judge_apart(file)
+                return
             if self._settled > settled:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_RETRY_SECONDS)
             settled = self._settled
 
     async def _try(self, file: HostedFile) -> bool:
-        """Judge a file and settle it; False, after a pause, when there can be no verdict now."""
-        async with self._lane:
+        """Judge a file and settle it; False, after a pause, when there can be no verdict now. Raises NoAnswer."""
+        async with self._turns.fresh() as step_aside:
             try:
-                verdict = await self._renditions.judge(file)
-            except Tampered:
-                verdict = Verdict(FileState.REJECTED, TAMPERED)
+                verdict = await self._verdict(file, step_aside)
+            except NoAnswer:
+                raise
             except Unavailable:
-                self._stalled.add(file.name)
-                await asyncio.sleep(
-                    RETRY_SECONDS
-                )  # in its lane: a scanner that is down is not asked more often
+                # in its lane: a scanner that is down is not asked more often
+                await asyncio.sleep(RETRY_SECONDS)
                 return False
             await self._settle(file, verdict)
             self._settled += 1
         return True
+
+    async def _judge_apart(self, file: HostedFile) -> None:
+        """A file that the scanner was silent about. It counts as the file's fault when it answers for others.
+
+        One too many is let go, and looked for again when its claim ends.
+        """
+        if len(self._apart) >= MOST_IN_HAND:
+            return
+        self._apart.add(file.name)
+        silences = 0
+        while silences < SILENCES:
+            async with self._turns.apart() as step_aside:
+                try:
+                    await self._settle(file, await self._verdict(file, step_aside))
+                except NoAnswer:
+                    await self._until_it_answers()
+                    silences += 1
+                except Unavailable:
+                    await asyncio.sleep(RETRY_SECONDS)
+                else:
+                    return
+        await self._settle(file, Verdict(FileState.REJECTED, UNANSWERED))
+
+    async def _until_it_answers(self) -> None:
+        while True:
+            try:
+                await self._renditions.probe()
+            except ScannerDown:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _verdict(self, file: HostedFile, step_aside: StepAside) -> Verdict:
+        """Raises Unavailable when there can be none now."""
+        try:
+            return await self._renditions.judge(file, step_aside)
+        except Tampered:
+            return Verdict(FileState.REJECTED, TAMPERED)
+        except Unavailable:
+            self._stalled.add(file.name)
+            raise
 
     async def _settle(self, file: HostedFile, verdict: Verdict) -> None:
         """Commit a verdict; then tell who waits."""
@@ -209,7 +265,9 @@ class Judge:
         return await self._database.write(unit)
 
     def _note(self, file: HostedFile, verdict: Verdict) -> None:
-        self._register.hold(judged(file, verdict))
+        settled = judged(file, verdict)
+        self._register.hold(settled)
+        self._quotas.count_grown(settled)
         self._previews.hold(*file.name, preview_uri(verdict.preview) if verdict.preview else "")
         if verdict.object_key != file.object_key:
             self._drop_object(file.object_key)

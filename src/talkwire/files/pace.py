@@ -23,7 +23,7 @@ async def paced(chunks: AsyncIterator[bytes], limits: FileLimits) -> AsyncIterat
             async with asyncio.timeout_at(min(asked_at + patience, ends_at)):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            raise UploadTooSlow from None
+            raise UploadTooSlow(limits.upload_bytes_per_second, limits.upload_seconds) from None
         if chunk is None:
             return
         patience -= loop.time() - asked_at

@@ -1,7 +1,8 @@
 """How much may come in on one day (UTC): of one consumer, and of a whole brand.
 
-Counted in memory from what the rows say, and read anew now and then, since other nodes take files too. So a
-quota may be passed by what comes in between; it is there against floods, not for bills.
+What counts of a file is the larger of what was sent and what is served. Counted in memory from what the rows say,
+and read anew now and then, since other nodes take files too. So a quota may be passed by what comes in between; it
+is there against floods, not for bills.
 """
 
 from collections import OrderedDict
@@ -63,11 +64,19 @@ class Quotas:
 
     def count(self, file: HostedFile) -> None:
         """A file came in."""
+        self._add(file, 1, max(file.size_bytes, file.served_bytes))
+
+    def count_grown(self, file: HostedFile) -> None:
+        """A file that was counted got its verdict: what is stored and served of it may be larger than it was."""
+        if file.served_bytes > file.size_bytes:
+            self._add(file, 0, file.served_bytes - file.size_bytes)
+
+    def _add(self, file: HostedFile, files: int, size_bytes: int) -> None:
         for whose in (NOBODY, file.uploader_id):
             used = self._used.get((file.account_id, whose))
-            if used is not None:
+            if used is not None and used.day == file.received_at_ms // DAY_MS:
                 self._used[file.account_id, whose] = used._replace(
-                    files=used.files + 1, size_bytes=used.size_bytes + file.size_bytes
+                    files=used.files + files, size_bytes=used.size_bytes + size_bytes
                 )
 
     async def _admit(

@@ -1,11 +1,14 @@
 """From what was uploaded to what is served: scanned as it came, rebuilt, and sealed as a new object."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from talkwire.accounts.properties import AGENT_LONG_SIDE, CONSUMER_LONG_SIDE, Property
-from talkwire.backends.scanner.port import Scanner, Unscannable
-from talkwire.files.model import FileState, HostedFile, Preview, Uploader, Verdict
-from talkwire.files.rules import as_received
+from talkwire.backends.scanner.port import NoAnswer, Scanner, Unscannable
+from talkwire.files.model import FileLimits, FileState, HostedFile, Preview, Uploader, Verdict
+from talkwire.files.rules import as_received, most_served_bytes
 from talkwire.files.sealed import Place, SealedObjects
 from talkwire.kernel.ids import AccountId, new_growing_id
 from talkwire.sanitation.errors import Rejected
@@ -14,6 +17,10 @@ from talkwire.sanitation.service import Sanitizer
 
 MALWARE = "malware"
 UNSCANNABLE = "could not be scanned"
+HURRY_SECONDS = 2.0
+"""Most scans take far less: one that takes longer has to go on where no other file is behind it."""
+
+PROBE = b"talkwire asks whether files are scanned at all"
 
 
 class Properties(Protocol):
@@ -31,6 +38,7 @@ class Renditions:
         sanitizer: Sanitizer | None,
         scanner: Scanner | None,
         properties: Properties,
+        limits: FileLimits,
         wish: Wish,
     ) -> None:
         """`sanitizer` is None when nothing is rebuilt, `scanner` when there is none."""
@@ -38,6 +46,7 @@ class Renditions:
         self._sanitizer = sanitizer
         self._scanner = scanner
         self._properties = properties
+        self._limits = limits
         self._wish = wish
 
     @property
@@ -45,14 +54,15 @@ class Renditions:
         """False when what was received is served as it is."""
         return self._sanitizer is not None or self._scanner is not None
 
-    async def judge(self, file: HostedFile) -> Verdict:
+    async def judge(self, file: HostedFile, step_aside: Callable[[], bool]) -> Verdict:
         """Nothing is committed yet: who throws this away deletes its object.
 
-        Raises Unavailable when there can be no verdict now (scanner down, no room), ObjectMissing and
-        KeyDestroyed when the file went away, Tampered.
+        `step_aside` is asked, once, when the scan takes long; if it says no the scan is given up. Raises
+        Unavailable when there can be no verdict now (scanner down, no room; NoAnswer when the scanner had
+        the file and was silent), ObjectMissing and KeyDestroyed when the file went away, Tampered.
         """
         if self._scanner is not None:
-            found = await self._scan(file, self._scanner)
+            found = await self._scan_in_time(file, self._scanner, step_aside)
             if found:
                 return Verdict(FileState.REJECTED, found[:200])
         if self._sanitizer is None:
@@ -64,6 +74,36 @@ class Renditions:
         except Rejected as rejected:
             return Verdict(FileState.REJECTED, rejected.reason.value)
         return await self._keep(file, rebuilt)
+
+    async def probe(self) -> None:
+        """Whether the scanner has an answer for what is harmless. Raises ScannerDown when it has none.
+
+        Not a ping: clamd answers one while all its threads hang.
+        """
+
+        async def harmless() -> AsyncIterator[bytes]:
+            yield PROBE
+
+        if self._scanner is not None:
+            with suppress(Unscannable):  # an answer, too
+                await self._scanner.scan(harmless())
+
+    async def _scan_in_time(self, file: HostedFile, scanner: Scanner, step_aside: Callable[[], bool]) -> str:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as limit:
+
+                def hurry() -> None:
+                    if not step_aside():
+                        limit.reschedule(loop.time())
+
+                late = loop.call_later(HURRY_SECONDS, hurry)
+                try:
+                    return await self._scan(file, scanner)
+                finally:
+                    late.cancel()
+        except TimeoutError:
+            raise NoAnswer("no answer while others wait") from None
 
     async def _scan(self, file: HostedFile, scanner: Scanner) -> str:
         """Why it is not let through; empty when it is. What cannot be scanned is never a pass."""
@@ -104,4 +144,5 @@ class Renditions:
             png_compression=wish.png_compression,
             preview_bytes=wish.preview_bytes,
             preview_side=wish.preview_side,
+            image_bytes=most_served_bytes(file, self._limits),
         )

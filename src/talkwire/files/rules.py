@@ -87,6 +87,15 @@ def as_received(file: HostedFile) -> Verdict:
     )
 
 
+GROWTH = 4
+"""So many times larger than it came an honest picture may be when it is encoded anew, small ones more."""
+
+
+def most_served_bytes(file: HostedFile, limits: FileLimits) -> int:
+    """A picture made anew is no larger: as large as its uploader may send, or some times as large as it came."""
+    return max(limits.max_bytes(file.uploader), GROWTH * file.size_bytes)
+
+
 def judged(file: HostedFile, verdict: Verdict) -> HostedFile:
     """The file as it is once a verdict was settled."""
     return msgspec.structs.replace(
@@ -135,9 +144,10 @@ def admit_file(file: HostedFile | None, publisher: Uploader, limits: FileLimits)
 
 
 def read_preview(preview: str | None, limits: FileLimits) -> Preview | None:
-    """Decode a preview, given as data URI or bare base64; None when there is none (`""` too).
+    """Decode a preview, given as data URI or bare base64; None when there is none of use: `""`, or no picture of ours.
 
-    The label of the data URI is not believed: the bytes say what it is. Raises PreviewUnusable.
+    The label of the data URI is not believed: the bytes say what it is. Raises PreviewUnusable when it is too
+    long or not base64.
     """
     if not preview:
         return None
@@ -150,10 +160,10 @@ def read_preview(preview: str | None, limits: FileLimits) -> Preview | None:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise PreviewUnusable(limits.preview_bytes) from None
-    image_type = sniff_whole(data)
-    if image_type is None or len(data) >= limits.preview_bytes:
+    if len(data) >= limits.preview_bytes:
         raise PreviewUnusable(limits.preview_bytes)
-    return Preview(image_type, data)
+    image_type = sniff_whole(data)
+    return Preview(image_type, data) if image_type is not None else None
 
 
 def preview_uri(preview: Preview) -> str:

@@ -105,10 +105,14 @@ def _published_in(row: Row) -> PublishedIn:
 async def sum_received(
     database: Database, account_id: AccountId, uploader_id: ParticipantId, since_ms: int
 ) -> tuple[int, int]:
-    """How many files, and bytes, an uploader sent since; without an uploader: everybody of the account."""
+    """How many files, and bytes, an uploader sent since; without an uploader: everybody of the account.
+
+    What became larger when it was made anew counts as what is stored and served.
+    """
     whose = "AND uploader_id = $3" if uploader_id else "AND $3 = ''"
     rows = await database.read(
-        "SELECT COUNT(*) AS files, COALESCE(SUM(size_bytes), 0) AS bytes FROM files"
+        "SELECT COUNT(*) AS files, COALESCE(SUM("
+        "CASE WHEN served_bytes > size_bytes THEN served_bytes ELSE size_bytes END), 0) AS bytes FROM files"
         f" WHERE account_id = $1 AND received_at >= $2 {whose}",
         account_id,
         since_ms,

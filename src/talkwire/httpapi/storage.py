@@ -36,12 +36,15 @@ METHODS = "GET, HEAD, PUT, OPTIONS"
 TAKE_SECONDS = 120.0
 """Within which a client takes a chunk, of 512 KiB at most: no slower than it may send."""
 
+OWN_TEXT = ""
+"""The refusal's, which names its limit."""
+
 _ANSWERS: tuple[tuple[type[TalkwireError], int, str], ...] = (
     (TempUrlInvalid, 401, "401 Unauthorized: Temp URL invalid\n"),
     (FileNotFound, 404, "404 Not Found\n"),
-    (UploadTooSlow, 408, "408 Request Timeout\n"),
-    (BodyTooLarge, 413, "413 Request Entity Too Large\n"),
-    (TooManyUploads, 429, "429 Too Many Requests\n"),
+    (UploadTooSlow, 408, OWN_TEXT),
+    (BodyTooLarge, 413, OWN_TEXT),
+    (TooManyUploads, 429, OWN_TEXT),
     (StorageFull, 507, "507 Insufficient Storage\n"),
     (Unavailable, 503, "503 Service Unavailable\n"),
 )
@@ -261,10 +264,11 @@ def _refused(request: web.Request, refusal: TalkwireError) -> web.Response:
     if found is None:
         raise refusal
     status, text = found
+    text = text or f"{refusal}\n"
     response = _plain(status, "" if request.method == "HEAD" else text, close=request.body_exists)
     if isinstance(refusal, TooMany):
         response.headers["Retry-After"] = str(max(1, refusal.retry_after_seconds))
-    elif isinstance(refusal, NotJudgedYet):
+    elif isinstance(refusal, NotJudgedYet | UploadTooSlow):  # not 413: the same body is never taken
         response.headers["Retry-After"] = "1"
     return response
 

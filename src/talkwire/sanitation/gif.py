@@ -74,7 +74,8 @@ def examine_gif(data: bytes, limits: Limits) -> Header:
         raise Rejected(Reason.MALFORMED, "no picture in it")
     check_trailer(data, walk.at)
     picture = b"".join((b"GIF89a", screen[6:], colours, walk.first, b"\x3b"))
-    return Header(ImageType.GIF, width, height, picture, 1, walk.frames, 8 * width * height)
+    held_bytes = 8 * width * height
+    return Header(ImageType.GIF, width, height, picture, 1, walk.frames, held_bytes, len(walk.first))
 
 
 def _table_bytes(flags: int) -> int:

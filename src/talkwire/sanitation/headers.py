@@ -8,6 +8,7 @@ Comments, EXIF, XMP, text, previews, later frames and trailers never reach the C
 import re
 from typing import NamedTuple
 
+from talkwire.sanitation.carried import AS_THEY_ARE, SCHEME, TAGS
 from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.model import Limits, Reason
 from talkwire.sanitation.sniff import HEAD_BYTES, ImageType
@@ -29,12 +30,12 @@ class Header(NamedTuple):
     orientation: int = 1  # EXIF's, 1 to 8: how the picture is to be turned
     frames: int = 1
     held_bytes: int = 0  # what the decoder has to hold at once, when that is more than some lines
+    coded_bytes: int = 0  # of `picture`, what codes pixels: not tables, not profiles
 
 
 _FOREIGN = re.compile(
-    rb"PK\x03\x04|PK\x05\x06|PK\x07\x08|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|%PDF-|\x7fELF|"
-    rb"<\?php|<\?xml|<\?=|<%|<!doctype|<html|<head|<body|<script|<iframe|<svg|javascript:|"
-    rb"\A(?:MZ|#!|\x1f\x8b|BZh|\xca\xfe\xba\xbe|\xfe\xed\xfa[\xce\xcf]|\xcf\xfa\xed\xfe|RIFF|GIF8|\x89PNG)",
+    b"|".join(re.escape(known_by) for known_by in (*AS_THEY_ARE, *TAGS, SCHEME, b"<?=", b"<%"))
+    + rb"|\A(?:MZ|#!|\x1f\x8b|BZh|\xca\xfe\xba\xbe|\xfe\xed\xfa[\xce\xcf]|\xcf\xfa\xed\xfe|RIFF|GIF8|\x89PNG)",
     re.IGNORECASE,
 )
 """Beginnings of documents, archives and programs."""

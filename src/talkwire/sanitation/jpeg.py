@@ -42,6 +42,7 @@ class _Walk:
         self.size: tuple[int, int] | None = None
         self.orientation = 1
         self.held_bytes = 0
+        self.coded_bytes = 0
         self.scans = 0
         self.profile_bytes = 0
         self.seen: set[int] = set()
@@ -63,7 +64,7 @@ def examine_jpeg(data: bytes, limits: Limits) -> Header:
         raise Rejected(Reason.MALFORMED, "no picture in it")
     check_trailer(data, at)
     picture = b"".join([*walk.kept, b"\xff\xd9"])
-    return Header(ImageType.JPEG, *walk.size, picture, walk.orientation, 1, walk.held_bytes)
+    return Header(ImageType.JPEG, *walk.size, picture, walk.orientation, 1, walk.held_bytes, walk.coded_bytes)
 
 
 def _marker_at(data: bytes, at: int) -> tuple[int, int]:
@@ -154,6 +155,7 @@ def _scan(walk: _Walk, data: bytes, start: int, limits: Limits) -> int:
     if found is None:
         raise Rejected(Reason.TRUNCATED, "no end of image")
     walk.kept.append(data[start : found.start()])
+    walk.coded_bytes += found.start() - start
     return found.start()
 
 

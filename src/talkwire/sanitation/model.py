@@ -20,7 +20,7 @@ class Reason(StrEnum):
     TOO_BIG = "too big"  # more pixels, or a longer side, than we decode
     TOO_MANY_FRAMES = "too many frames"  # or scans, of a progressive JPEG
     INFLATING = "inflating"  # a small part that swells beyond all reason
-    POLYGLOT = "polyglot"  # another document begins where the picture ends
+    POLYGLOT = "polyglot"  # another document begins where the picture ends, or is carried by its pixels
     TOO_COSTLY = "too costly"  # it used up its time or its memory; the worker was ended
     CRASHED = "crashed"  # the worker died of it
 
@@ -34,6 +34,7 @@ class Wish(msgspec.Struct, frozen=True):
     preview_bytes: int = 30 * 1024  # a preview is smaller than this
     preview_side: int = 240
     want_preview: bool = True
+    image_bytes: int = 0  # the picture anew is no larger; 0: as `Limits.output_bytes` says
 
 
 class Rebuilt(NamedTuple):
@@ -53,7 +54,7 @@ class Limits(msgspec.Struct, frozen=True):
     pixels: int = 40_000_000
     side: int = 16_384
     frames: int = 2_000  # of an animated GIF, all but the first of which are dropped
-    cpu_seconds: float = 1.0  # and as much again for each MiB of picture data
+    cpu_seconds: float = 1.0  # and as much again for each MiB of coded pixels
     wall_seconds: float = 30.0
     memory_bytes: int = 256 * MIB  # over what an idle worker has
     output_bytes: int = 64 * MIB

@@ -1,16 +1,19 @@
-"""Decode and encode anew. The only module that touches libvips; it runs in the worker process alone."""
+"""Decode, and have encoded anew. In the worker only, as all that touches libvips."""
 
 import re
+from collections.abc import Callable
 
 import pyvips
 
+from talkwire.sanitation.encoding import encode
 from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.examine import examine
 from talkwire.sanitation.headers import Header
-from talkwire.sanitation.jpeg import with_jfif
 from talkwire.sanitation.model import Limits, Reason, Rebuilt, Wish
 from talkwire.sanitation.previews import make_preview
 from talkwire.sanitation.sniff import ImageType
+
+Examined = Callable[[Header], None]
 
 _LOADERS = {"VipsForeignLoadJpegBuffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadNsgifBuffer"}
 _HELD_BYTES = 64 * 1024 * 1024
@@ -39,9 +42,10 @@ def prepare() -> None:
         pyvips.operation_block_set(loader, False)
 
 
-def rebuild(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
-    """The picture anew, and its preview. Raises Rejected."""
+def rebuild(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda _: None) -> Rebuilt:
+    """The picture anew, and its preview. `examined` hears what will be decoded, before it is. Raises Rejected."""
     header = examine(data, limits)
+    examined(header)
     try:
         return _rebuild(header, wish, limits)
     except pyvips.Error as error:
@@ -50,9 +54,10 @@ def rebuild(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
         raise Rejected(Reason.TOO_COSTLY, "memory") from error
 
 
-def rebuild_preview(data: bytes, wish: Wish, limits: Limits) -> Rebuilt:
+def rebuild_preview(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda _: None) -> Rebuilt:
     """A preview anew. Raises Rejected."""
     header = examine(data, limits)
+    examined(header)
     try:
         pixels = _upright(_decode(header, wish.preview_side).copy_memory(), header)
         preview, preview_type = make_preview(pixels, wish)
@@ -68,10 +73,14 @@ def _rebuild(header: Header, wish: Wish, limits: Limits) -> Rebuilt:
     is_small = pixels.width * pixels.height * pixels.bands <= _HELD_BYTES
     is_held = header.orientation > 1 or (wish.want_preview and is_small)
     if is_held:
-        pixels = pixels.copy_memory()
-    pixels = _upright(pixels, header)
-    image = _encode(pixels, header.image_type, wish, limits)
+        pixels = _upright(pixels.copy_memory(), header)
     width, height = pixels.width, pixels.height
+    flowing = [] if is_held else [pixels]  # may be read once
+
+    def again() -> pyvips.Image:
+        return pixels if is_held else flowing.pop() if flowing else _decode(header, wish.long_side)
+
+    image = encode(again, header.image_type, wish, limits)
     preview, preview_type = b"", ImageType.JPEG
     if wish.want_preview:
         if not is_held:  # what flowed through is gone: our own encoding is read again
@@ -133,19 +142,6 @@ def _upright(pixels: pyvips.Image, header: Header) -> pyvips.Image:
         else:
             pixels = pixels.rot(f"d{turn.removeprefix('rot')}")
     return pixels
-
-
-def _encode(pixels: pyvips.Image, image_type: ImageType, wish: Wish, limits: Limits) -> bytes:
-    if image_type is ImageType.JPEG:
-        encoded = with_jfif(pixels.jpegsave_buffer(Q=wish.jpeg_quality, keep="none"))
-    elif image_type is ImageType.PNG:
-        encoded = pixels.pngsave_buffer(compression=wish.png_compression, filter="up", keep="none")
-        encoded = examine(encoded, limits).picture  # without what the encoder says of resolution
-    else:
-        encoded = examine(pixels.gifsave_buffer(keep="none"), limits).picture  # and of repetition
-    if len(encoded) > limits.output_bytes:
-        raise Rejected(Reason.INFLATING, f"{len(encoded)} bytes when rebuilt")
-    return encoded
 
 
 def _reason_of(message: str) -> Reason:

@@ -26,6 +26,7 @@ class _Walk:
         self.frames = 1
         self.seen: set[bytes] = set()
         self.last = b""
+        self.coded_bytes = 0
 
 
 def examine_png(data: bytes, limits: Limits) -> Header:
@@ -44,7 +45,9 @@ def examine_png(data: bytes, limits: Limits) -> Header:
         raise Rejected(Reason.MALFORMED, "no picture in it")
     check_trailer(data, at)
     picture = b"".join(walk.kept)
-    return Header(ImageType.PNG, width, height, picture, walk.orientation, walk.frames, held_bytes)
+    return Header(
+        ImageType.PNG, width, height, picture, walk.orientation, walk.frames, held_bytes, walk.coded_bytes
+    )
 
 
 def _read_header(data: bytes, limits: Limits) -> tuple[int, int, int]:
@@ -81,6 +84,7 @@ def _take(walk: _Walk, kind: bytes, chunk: bytes, limits: Limits) -> None:
         _check_order(walk, kind)
         _check_sum(chunk)
         walk.kept.append(chunk)
+        walk.coded_bytes += len(body) if kind == b"IDAT" else 0
     elif kind == b"iCCP" and kind not in walk.seen:
         if b"IDAT" in walk.seen:
             return

@@ -5,6 +5,7 @@ from math import ceil
 
 import pyvips
 
+from talkwire.sanitation.carried import find_carried
 from talkwire.sanitation.examine import examine
 from talkwire.sanitation.jpeg import with_jfif
 from talkwire.sanitation.model import Limits, Wish
@@ -19,11 +20,14 @@ _WHOLE = 3
 
 
 def make_preview(pixels: pyvips.Image, wish: Wish) -> tuple[bytes, ImageType]:
-    """Smaller than `wish.preview_bytes`: JPEG, or PNG if one can see through it. Empty if nothing is that small."""
+    """Smaller than `wish.preview_bytes`, and nothing else than a picture: JPEG, or PNG if one can see through it.
+
+    Empty if nothing is that.
+    """
     side: float = wish.preview_side
     while side >= _LEAST_SIDE:
         for preview, image_type in _encoded(_small(pixels, side)):
-            if len(preview) < wish.preview_bytes:
+            if len(preview) < wish.preview_bytes and find_carried(preview) is None:
                 return preview, image_type
         side *= _STEP
     return b"", ImageType.JPEG
@@ -46,8 +50,9 @@ def _encoded(small: pyvips.Image) -> Iterator[tuple[bytes, ImageType]]:
     """From the best to the smallest."""
     if small.hasalpha():
         if small[small.bands - 1].min() < _OPAQUE:
-            encoded = small.pngsave_buffer(compression=9, filter="up", keep="none")
-            yield examine(encoded, Limits()).picture, ImageType.PNG
+            for filtering in ("up", "none"):
+                encoded = small.pngsave_buffer(compression=9, filter=filtering, keep="none")
+                yield examine(encoded, Limits()).picture, ImageType.PNG
             return
         small = small[: small.bands - 1]
     for quality in _QUALITIES:

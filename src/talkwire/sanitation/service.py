@@ -160,10 +160,11 @@ class Sanitizer:
 def _check(made: Rebuilt, job: wire.Job) -> None:
     """A worker may have been taken over by what it decoded: at least its answer has the right shape."""
     has_image = job.preview_only or sniff_whole(made.image) is made.image_type
+    is_small_enough = not job.wish.image_bytes or len(made.image) <= job.wish.image_bytes
     has_preview = not made.preview or (
         len(made.preview) < job.wish.preview_bytes and sniff_whole(made.preview) is made.preview_type
     )
-    if not has_image or not has_preview:
+    if not has_image or not is_small_enough or not has_preview:
         raise Rejected(Reason.CRASHED, "an answer of the wrong shape")
 
 

@@ -21,6 +21,7 @@ from talkwire.sanitation.model import MIB, Limits, Reason, Rebuilt
 _IN, _OUT = 0, 1
 _READ_BYTES = 1024 * 1024
 _SET_PIPE_BYTES = 1031  # F_SETPIPE_SZ, which only Linux has
+_LEAST_SECONDS = 0.01  # none at all would be no limit
 
 Rebuild = Callable[[wire.Job, bytes], Rebuilt]
 
@@ -47,9 +48,8 @@ def _open(limits: Limits, parent: int, *, full: bool) -> tuple[dict[str, bool], 
     from talkwire.sanitation import confinement, pixels, rehearsal  # noqa: PLC0415
 
     def rebuild(job: wire.Job, data: bytes) -> Rebuilt:
-        if job.preview_only:
-            return pixels.rebuild_preview(data, job.wish, limits)
-        return pixels.rebuild(data, job.wish, limits)
+        rebuild = pixels.rebuild_preview if job.preview_only else pixels.rebuild
+        return rebuild(data, job.wish, limits, lambda header: _allow(limits, header.coded_bytes))
 
     for pipe in (_IN, _OUT):
         with contextlib.suppress(OSError):  # not a pipe, or more than this user may have
@@ -62,7 +62,7 @@ def _open(limits: Limits, parent: int, *, full: bool) -> tuple[dict[str, bool], 
 
 
 def _work(job: wire.Job, data: bytes, limits: Limits, rebuild: Rebuild) -> None:
-    signal.setitimer(signal.ITIMER_PROF, _cpu_seconds(limits, len(data)))
+    _allow(limits, 0)  # until it is known how much of it is picture
     try:
         made = rebuild(job, data)
     except Rejected as refusal:
@@ -75,9 +75,12 @@ def _work(job: wire.Job, data: bytes, limits: Limits, rebuild: Rebuild) -> None:
         _send(done, made.image, made.preview)
 
 
-def _cpu_seconds(limits: Limits, size_bytes: int) -> float:
-    """A bomb is small; a large file may take longer. The kernel ends us when the time is up."""
-    return limits.cpu_seconds * (1 + size_bytes / MIB)
+def _allow(limits: Limits, coded_bytes: int) -> None:
+    """A bomb is small; a large picture may take longer. The kernel ends us when the time is up."""
+    spent, _ = signal.getitimer(signal.ITIMER_PROF)
+    spent = limits.cpu_seconds - spent if spent else 0
+    left = limits.cpu_seconds * (1 + coded_bytes / MIB) - spent
+    signal.setitimer(signal.ITIMER_PROF, max(left, _LEAST_SECONDS))
 
 
 def _receive() -> tuple[wire.Job, bytes] | None:

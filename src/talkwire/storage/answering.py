@@ -1,5 +1,6 @@
 """The server's side of the counter: questions of the storage process, answered by the rooms."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -23,6 +24,8 @@ from talkwire.storage.wire import (
     NoteServed,
     NoteTampered,
     OpenDownload,
+    Ping,
+    Pong,
     Question,
     Ready,
     Refused,
@@ -60,6 +63,8 @@ class Answering:
         self._ready = ready
         self._tickets: set[int] = set()
         self._is_lost = False
+        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._pinged = 0
         self.link: Link | None = None
 
     def heard(self, frame: bytes) -> None:
@@ -74,8 +79,23 @@ class Answering:
                 self._counter.counted(said.body)
             case Ready():
                 self._ready()
+            case Pong(number):
+                if (waiting := self._pings.get(number)) is not None and not waiting.done():
+                    waiting.set_result(None)
             case _:
                 self._counter.tasks.start(self._answer(said.number, said.body), "storage: answer")
+
+    async def ping(self, seconds: float) -> None:
+        """Returns when the process shows that its loop turns. Raises TimeoutError."""
+        self._pinged += 1
+        number = self._pinged
+        waiting = self._pings[number] = asyncio.get_running_loop().create_future()
+        self._send(Ping(number))
+        try:
+            async with asyncio.timeout(seconds):
+                await waiting
+        finally:
+            del self._pings[number]
 
     def lost(self) -> None:
         """The process is gone. What it had in hand is forgotten."""

@@ -25,6 +25,8 @@ from talkwire.storage.wire import (
     NoteTampered,
     Notice,
     OpenDownload,
+    Ping,
+    Pong,
     Question,
     Refused,
     RefuseUpload,
@@ -96,6 +98,8 @@ class Asking:
                 self.begin.set_result(told)
             case Drain():
                 self.draining.set()
+            case Ping(number):
+                self.notify(Pong(number))
             case _:
                 self._settle(told)
 

@@ -19,6 +19,11 @@ from talkwire.storage.wire import Begin, Drain
 log = structlog.get_logger()
 
 READY_SECONDS = 30.0
+PONG_SECONDS = 2.0
+PATIENCE_SECONDS = 30.0
+_MISSES = 6
+"""Pings in a row that are not answered, spread over our patience. Counted, since we may have stood still ourselves."""
+
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 5.0
 """Seconds before a process that ended by itself is started again: doubled, until one lived for the longest of them."""
 
@@ -29,14 +34,21 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 class StorageProcess:
     """One process at a time. The server holds the listeners too: while there is none, clients wait in line."""
 
-    def __init__(self, program: str, begin: Begin, counter: Counter) -> None:
-        """`program` is the module that is run; `begin` lacks the listeners, which are known when it starts."""
+    def __init__(
+        self, program: str, begin: Begin, counter: Counter, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """`program` is the module that is run; `begin` lacks the listeners, which are known when it starts.
+
+        A process that does not answer for about `patience_seconds` is killed, and so started again.
+        """
         self._program = program
         self._begin = begin
         self._counter = counter
+        self._beat_seconds = patience_seconds / _MISSES
         self._listeners: tuple[socket.socket, ...] = ()
         self._process: Process | None = None
         self._link: Link | None = None
+        self._answering: Answering | None = None
         self._ready = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
         self.starts = 0
@@ -76,9 +88,12 @@ class StorageProcess:
         self._life = None
 
     async def check(self) -> None:
-        """Raises Unavailable while it does not listen."""
-        if self._life is not None and not self._ready.is_set():
+        """Raises Unavailable while it does not listen, TimeoutError when it hangs."""
+        if self._life is None:
+            return
+        if not self._ready.is_set() or self._answering is None:
             raise Unavailable("the storage process is starting")
+        await self._answering.ping(PONG_SECONDS)
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -102,7 +117,7 @@ class StorageProcess:
     async def _run(self) -> int:
         """One process, until it ends."""
         ours, its = socket.socketpair()
-        answering = Answering(self._counter, self._ready.set)
+        answering = self._answering = Answering(self._counter, self._ready.set)
         try:
             with its:
                 self._process = await self._spawn(its.fileno())
@@ -112,11 +127,27 @@ class StorageProcess:
         self.starts += 1
         answering.link = self._link = await Link.open(ours, answering.heard, answering.lost)
         self._link.send(self._begin)
+        watching = self._counter.tasks.start(self._watch(answering), "storage: watch")
         try:
             return await self._process.wait()
         finally:
+            watching.cancel()
             if self._process.returncode is not None:
                 self._link.close()
+
+    async def _watch(self, answering: Answering) -> None:
+        """End a process that hangs: it holds its port, and clients would wait for ever."""
+        await self._ready.wait()
+        misses, pong_seconds = 0, min(PONG_SECONDS, self._beat_seconds / 2)
+        while misses < _MISSES:
+            await asyncio.sleep(self._beat_seconds - pong_seconds)
+            try:
+                await answering.ping(pong_seconds)
+                misses = 0
+            except TimeoutError:
+                misses += 1
+        log.error("the storage process does not answer and is killed", misses=misses)
+        self._kill()
 
     async def _spawn(self, link: int) -> Process:
         listeners = (*self._begin.tls_listeners, *self._begin.http_listeners)

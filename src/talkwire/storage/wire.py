@@ -93,8 +93,14 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """It listens."""
 
 
+class Pong(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """It heard the ping of this number."""
+
+    number: int
+
+
 Question = AdmitUpload | FinishUpload | RefuseUpload | OpenDownload | NoteServed | NoteTampered
-Notice = DropUpload | NoteMissing | Counted | Ready
+Notice = DropUpload | NoteMissing | Counted | Ready | Pong
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
@@ -126,6 +132,12 @@ class Drain(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Take nothing new, finish what is under way, end."""
 
 
+class Ping(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Are you there? Answered with a `Pong`."""
+
+    number: int
+
+
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Whoever asked knows what to read the body as."""
 
@@ -147,4 +159,4 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag=True):
     incident: str
 
 
-Told = Begin | Drain | Answer | Refused | Failed
+Told = Begin | Drain | Ping | Answer | Refused | Failed

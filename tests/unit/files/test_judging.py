@@ -1,6 +1,7 @@
 """The verdict: waited for, given once, taken up again after a crash, and never guessed."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from files_desk import ACCOUNT, AGENT, CONSUMER, TALK, Desk, files_in, opened_de
 from pictures import png
 from talkwire.accounts.properties import AGENT_LONG_SIDE
 from talkwire.backends.database.sqlite import SqliteDatabase
-from talkwire.backends.scanner.port import CLEAN, ScannerDown, Verdict
+from talkwire.backends.scanner.port import CLEAN, NoAnswer, ScannerDown, Verdict
+from talkwire.files import judging, renditions
 from talkwire.files.errors import NotJudgedYet, UnusableFile
 from talkwire.files.model import FileLimits, FileState, HostedFile, HostedFileMessage
 from talkwire.sanitation.service import Sanitizer
@@ -28,6 +30,8 @@ class Guard:
     def __init__(self) -> None:
         self.is_down = False
         self.stumbles_over = b""  # for what holds this it has no answer
+        self.hangs_on = b""  # for what holds this it takes `patience_seconds`, and is silent then
+        self.patience_seconds = 0.3
         self.seen: list[bytes] = []
 
     async def scan(self, chunks: AsyncIterator[bytes]) -> Verdict:
@@ -36,6 +40,9 @@ class Guard:
         self.seen.append(b"".join([chunk async for chunk in chunks]))
         if self.stumbles_over and self.stumbles_over in self.seen[-1]:
             raise ScannerDown("too long")
+        if self.hangs_on and self.hangs_on in self.seen[-1]:
+            await asyncio.sleep(self.patience_seconds)
+            raise NoAnswer("silent")
         return Verdict(clean=False, name="Eicar") if FOUND in self.seen[-1] else CLEAN
 
     async def ping(self) -> None:
@@ -120,6 +127,16 @@ async def test_a_preview_is_made_when_there_is_none(rebuilding: Desk) -> None:
     assert uri
     assert len(uri) < 40_000
     assert await rebuilding.reopened_rooms().previews.list_for(ACCOUNT, [path]) == {path: uri}
+
+
+async def test_a_preview_is_made_in_place_of_one_that_is_of_no_use(rebuilding: Desk) -> None:
+    path = await rebuilding.uploaded(CONSUMER, PICTURE)
+    await judged(rebuilding, path)
+    svg = "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode()
+    await rebuilding.publish(CONSUMER, path, preview=svg)
+    uri = rebuilding.rooms.previews.find_held(ACCOUNT, path)
+    assert uri is not None
+    assert uri.startswith("data:image/jpeg;base64,")
 
 
 async def test_what_is_no_picture_is_rejected_with_its_reason(rebuilding: Desk) -> None:
@@ -230,3 +247,76 @@ async def test_who_waits_in_vain_leaves_nothing_behind(guarded: Desk) -> None:
     with pytest.raises(NotJudgedYet):
         await guarded.fetched(path)
     assert not guarded.rooms.downloads._verdicts._waiting
+
+
+POISON = b"P0ISON"
+POISONOUS = PICTURE[:-12] + POISON + PICTURE[-12:]
+
+
+async def test_files_that_the_scanner_hangs_on_hold_up_no_other_and_are_rejected_in_the_end(
+    guarded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "HURRY_SECONDS", 0.02)
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.hangs_on = POISON
+    bad = [await guarded.uploaded(CONSUMER, POISONOUS) for _ in range(5)]
+    for url in [await guarded.slot(AGENT) for _ in range(7)]:
+        await guarded.put(url, POISONOUS)
+    began = asyncio.get_running_loop().time()
+    assert (await judged(guarded, await guarded.uploaded(CONSUMER, PICTURE))).state is FileState.CLEAN
+    assert asyncio.get_running_loop().time() - began < guard.patience_seconds
+    monkeypatch.setattr(guard, "patience_seconds", 0.01)
+    file = await judged(guarded, bad[-1])
+    assert (file.state, file.reason) == (FileState.REJECTED, "could not be scanned: no answer in 3 tries")
+
+
+async def test_a_file_in_hand_while_the_scanner_hangs_on_everything_is_judged_when_it_is_back(
+    guarded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "RETRY_SECONDS", 0.01)
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.hangs_on, guard.patience_seconds = b"t", 0.01  # the probe's words hold it too
+    path = await guarded.uploaded(CONSUMER, PICTURE + b"t")
+    async with asyncio.timeout(5):
+        while sum(seen == renditions.PROBE for seen in guard.seen) < 10:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert guarded.rooms.judge.stalled == 1
+    guard.hangs_on = b""
+    await judged(guarded, path)
+    assert [seen for seen in guard.seen if seen != renditions.PROBE] == [PICTURE + b"t"] * 3
+
+
+async def test_files_that_the_scanner_hangs_on_take_no_room_of_others(
+    guarded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "HURRY_SECONDS", 0.01)
+    monkeypatch.setattr(judging, "MOST_IN_HAND", 2)
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.hangs_on, guard.patience_seconds = POISON, 30
+    guarded.ground = replace(guarded.ground, lanes=1)
+    guarded.rooms = guarded.reopened_rooms()
+    judge = guarded.rooms.judge
+    async with asyncio.timeout(5):
+        for count in (1, 2, 2):
+            await guarded.uploaded(CONSUMER, POISONOUS)
+            while (len(judge._apart), judge.waiting) != (count, count):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+    path = await guarded.uploaded(CONSUMER, PICTURE)
+    assert (await judged(guarded, path)).state is FileState.CLEAN
+
+
+async def test_a_file_that_failed_is_tried_beside_fresh_ones_not_before_them(
+    guarded: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "HURRY_SECONDS", 0.02)
+    guard: Guard = guarded.ground.scanner  # type: ignore[assignment]
+    guard.hangs_on, guard.patience_seconds = POISON, 30
+    guarded.ground = replace(guarded.ground, lanes=1)
+    guarded.rooms = guarded.reopened_rooms()
+    await guarded.uploaded(CONSUMER, POISONOUS)
+    async with asyncio.timeout(5):
+        while len(guard.seen) < 2:  # noqa: ASYNC110 -- until it is tried anew, and hangs
+            await asyncio.sleep(0.005)
+    path = await guarded.uploaded(CONSUMER, PICTURE)
+    assert (await judged(guarded, path)).state is FileState.CLEAN
+    assert guarded.rooms.judge.stalled == 1

@@ -193,17 +193,30 @@ def test_no_preview_is_no_preview(preview: str | None) -> None:
     "preview",
     [
         "data:image/png;base64,<Base64Image>",
-        "data:image/png;base64,",
-        "data:text/html;base64,PGh0bWw+",
         "not base64",
         base64.b64encode(PICTURE).decode()[:-2],
-        base64.b64encode(PICTURE[:-1]).decode(),
         "дата",
     ],
 )
-def test_a_preview_that_is_no_image_is_refused(preview: str) -> None:
+def test_a_preview_that_is_not_base64_is_refused(preview: str) -> None:
     with pytest.raises(PreviewUnusable):
         rules.read_preview(preview, LIMITS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html>",
+        PICTURE[:-1],
+        b"",
+    ],
+    ids=["webp", "svg", "html", "cut off", "empty"],
+)
+def test_a_preview_that_is_no_picture_of_ours_is_left_aside(data: bytes) -> None:
+    for label in ("", "data:image/png;base64,"):
+        assert rules.read_preview(label + base64.b64encode(data).decode(), LIMITS) is None
 
 
 def test_participants_download_and_consumers_only_what_was_public() -> None:

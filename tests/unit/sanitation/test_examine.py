@@ -54,6 +54,20 @@ def test_kind_and_size_are_read(kind: ImageType) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("plain", "padded"),
+    [
+        (png(), png_with(chunk(b"prVt", bytes(100_000)), chunk(b"tRNS", bytes(5_000)))),
+        (jpeg(), jpeg_with(segment(0xFE, bytes(50_000)), segment(0xDB, bytes(50_000)))),
+        (gif(), gif_with(gif_extension(0xFE, bytes(50_000)))),
+    ],
+)
+def test_what_codes_no_pixels_is_not_counted_as_picture(plain: bytes, padded: bytes) -> None:
+    coded_bytes = examine(plain, LIMITS).coded_bytes
+    assert 0 < coded_bytes < len(plain)
+    assert examine(padded, LIMITS).coded_bytes == coded_bytes
+
+
 @pytest.mark.parametrize("kind", ImageType)
 @pytest.mark.parametrize(
     ("limits", "reason"),

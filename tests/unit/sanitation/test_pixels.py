@@ -1,5 +1,8 @@
 """What one sees is what one saw: upright, in the right colours, no larger than asked for."""
 
+import contextlib
+import gc
+import random
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +27,7 @@ from corpus.parts import (
     profile,
     quarters,
     segment,
+    shifted,
 )
 from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.model import Limits, Reason, Rebuilt, Wish
@@ -281,6 +285,42 @@ def test_a_preview_that_is_rebuilt_is_upright_and_small() -> None:
         jpeg_with(exif_segment(exif(6)), base=encoded), Wish(preview_bytes=9_000), Limits()
     )
     assert are_alike(corners(made.preview), UPRIGHT, 14)
+
+
+def test_a_picture_that_grows_beyond_what_it_may_is_refused() -> None:
+    picture = shifted(12_000, 40)
+    assert len(picture) < 50_000
+    with pytest.raises(Rejected) as rejected:
+        made_of(picture, image_bytes=500_000)
+    assert rejected.value.reason is Reason.INFLATING
+    assert len(made_of(picture, image_bytes=3_000_000).image) > 500_000
+
+
+def test_of_what_was_refused_no_pixels_are_kept() -> None:
+    def images() -> int:
+        return sum(isinstance(one, pyvips.Image) for one in gc.get_objects())
+
+    picture = shifted(12_000, 40)
+    gc.collect()
+    before = images()
+    gc.disable()
+    try:
+        with contextlib.suppress(Rejected):
+            made_of(picture, image_bytes=500_000)
+        assert images() == before
+    finally:
+        gc.enable()
+
+
+def test_a_picture_that_is_too_large_our_usual_way_is_encoded_another_way() -> None:
+    row = random.Random(7).randbytes(3 * 100)
+    rows = b"".join(row if y % 2 else bytes(300) for y in range(400))
+    dithered = pyvips.Image.new_from_memory(rows, 100, 400, 3, "uchar").copy(interpretation="srgb")
+    picture = dithered.pngsave_buffer(filter="none")
+    usual = len(made_of(picture).image)
+    made = made_of(picture, image_bytes=usual - 1, want_preview=False)
+    assert len(made.image) < usual
+    assert pyvips.Image.new_from_buffer(made.image, "").write_to_memory() == rows
 
 
 def test_an_output_that_swells_is_refused() -> None:

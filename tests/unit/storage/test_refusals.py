@@ -22,7 +22,7 @@ from talkwire.vault.errors import KeyDestroyed
         TempUrlInvalid(),
         FileNotFound(),
         NotJudgedYet(),
-        UploadTooSlow(),
+        UploadTooSlow(4096, 120),
         BodyTooLarge(1000),
         TooManyUploads(4),
         StorageFull("full"),

@@ -10,7 +10,7 @@ from socket import AF_UNIX, SOCK_STREAM, socket
 from struct import Struct
 from typing import Any, Self
 
-from talkwire.backends.scanner.port import CLEAN, ScannerDown, Unscannable, Verdict
+from talkwire.backends.scanner.port import CLEAN, NoAnswer, ScannerDown, Unscannable, Verdict
 
 SCANS_AT_ONCE = 8
 CONNECT_SECONDS = 5.0
@@ -94,13 +94,19 @@ class Clamd:
     async def _ask(self, command: bytes, chunks: AsyncIterator[bytes] | None = None) -> bytes:
         """One command on a new connection; its answer without the zero at its end."""
         connection = await self._connect()
+        silence: type[ScannerDown] = ScannerDown
         try:
             async with asyncio.timeout(self._scan_seconds):
-                return await _converse(connection, command, chunks)
+                if await _said(connection, command, chunks):
+                    silence = NoAnswer
+                answer = await _answer(connection)
         except TimeoutError:
-            raise ScannerDown(f"clamd did not answer in {self._scan_seconds:g} s") from None
+            raise silence(f"clamd did not answer in {self._scan_seconds:g} s") from None
         finally:
             connection.close()
+        if answer is None:
+            raise silence("clamd hung up without an answer")
+        return answer
 
     async def _connect(self) -> socket:
         try:
@@ -137,19 +143,26 @@ async def _dialled(family: int, where: Any) -> socket:
     return made
 
 
-async def _converse(connection: socket, command: bytes, chunks: AsyncIterator[bytes] | None) -> bytes:
-    if await _sent(connection, command) and chunks is not None:
-        async for chunk in chunks:
-            # an empty one would end it, with the rest unseen
-            if chunk and not await _sent(connection, _SIZE.pack(len(chunk)), chunk):
-                break  # it has hung up: the answer says why
-        else:
-            await _sent(connection, _END)
+async def _said(connection: socket, command: bytes, chunks: AsyncIterator[bytes] | None) -> bool:
+    """Whether it took everything."""
+    if not await _sent(connection, command):
+        return False
+    if chunks is None:
+        return True
+    async for chunk in chunks:
+        # an empty one would end it, with the rest unseen
+        if chunk and not await _sent(connection, _SIZE.pack(len(chunk)), chunk):
+            return False  # it has hung up: the answer says why
+    return await _sent(connection, _END)
+
+
+async def _answer(connection: socket) -> bytes | None:
+    """None when it hangs up before the end of one, or says far too much."""
     answer = b""
     while not answer.endswith(b"\0"):
         part = await _heard(connection)
         if not part or len(answer) + len(part) > ANSWER_BYTES:
-            raise ScannerDown("clamd hung up without an answer")
+            return None
         answer += part
     return answer.rstrip(b"\0").strip()
 

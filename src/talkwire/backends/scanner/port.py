@@ -24,6 +24,10 @@ class ScannerDown(Unavailable):
     """The scanner could not be asked, or did not answer in time. The bytes are neither good nor bad."""
 
 
+class NoAnswer(ScannerDown):
+    """It was given all bytes and said nothing: it is down, or these bytes are more than it can do."""
+
+
 class Unscannable(Unavailable):
     """The scanner works, and says why it cannot look through these bytes: it would say the same again."""
 
@@ -32,12 +36,12 @@ class Scanner(Protocol):
     """Looks through bytes.
 
     Adapters promise: bytes are passed on as they come, memory stays flat; every wait has an end; what
-    goes wrong is ScannerDown, or Unscannable when it is the bytes' own fault; any number of scans may be
-    asked for at once, and a bounded number run.
+    goes wrong is ScannerDown (NoAnswer when all bytes were sent), or Unscannable when it is the bytes' own
+    fault; any number of scans may be asked for at once, and a bounded number run.
     """
 
     async def scan(self, chunks: AsyncIterator[bytes]) -> Verdict:
-        """Look through all bytes. Raises ScannerDown, Unscannable; whatever `chunks` raises comes through."""
+        """Look through all bytes. Raises ScannerDown, NoAnswer, Unscannable; whatever `chunks` raises comes through."""
         ...
 
     async def ping(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from talkwire.backends.scanner.port import Scanner, ScannerDown, Unscannable, Verdict
+from talkwire.backends.scanner.port import NoAnswer, Scanner, ScannerDown, Unscannable, Verdict
 
 
 class WatchedScanner:
@@ -15,6 +15,8 @@ class WatchedScanner:
     async def scan(self, chunks: AsyncIterator[bytes]) -> Verdict:
         try:
             verdict = await self._scanner.scan(chunks)
+        except NoAnswer:
+            raise  # perhaps it is these bytes: the next scan or ping tells
         except ScannerDown:
             self.is_up = False
             raise
