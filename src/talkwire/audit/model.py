@@ -40,7 +40,8 @@ class Entry(msgspec.Struct, frozen=True):
     `subject` is what it was done to: a relative path, the name of a property, a user. `consumer_id` says
     whose personal data this is; wherever it stands in `subject` or `detail`, it is locked away with it.
     `actor` is the participant id or login name of who did it; empty: whoever is known to be asking now
-    (`origin.ACTOR`). No texts, file names of people, or secrets belong in `detail`.
+    (`origin.ACTOR`). `is_anybodys`: nobody knows who did it, and it may have been any consumer: then
+    neither actor nor address is kept. No texts, file names of people, or secrets belong in `detail`.
     """
 
     account_id: str
@@ -49,6 +50,7 @@ class Entry(msgspec.Struct, frozen=True):
     consumer_id: str = ""
     actor: str = ""
     detail: Mapping[str, Scalar] = {}
+    is_anybodys: bool = False
 
 
 class Draft(NamedTuple):

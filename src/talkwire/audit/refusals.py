@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+import msgspec
+
 from talkwire.audit.model import Entry, Scalar
 from talkwire.kernel.clock import Clock
 
@@ -31,4 +33,4 @@ class Refusals:
         if not held_back:
             return entry
         detail: dict[str, Scalar] = {**entry.detail, "not_told_before": held_back}
-        return Entry(entry.account_id, entry.act, entry.subject, entry.consumer_id, entry.actor, detail)
+        return msgspec.structs.replace(entry, detail=detail)

@@ -4,6 +4,8 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
+
 from talkwire.audit import rules, store
 from talkwire.audit.batch import Batch, Drafts
 from talkwire.audit.errors import HeadMissing, TrailBehind
@@ -61,7 +63,7 @@ class Trail:
         if isinstance(refusal, Unavailable):
             return
         detail = {**entry.detail, "reason": type(refusal).__name__, "says": str(refusal)}
-        told = Entry(entry.account_id, entry.act, entry.subject, entry.consumer_id, entry.actor, detail)
+        told = msgspec.structs.replace(entry, detail=detail)
         passed = self._refusals.let_through(told, entry.actor or ACTOR.get() or ORIGIN.get())
         if passed is not None:
             await self.record(passed)
@@ -128,7 +130,7 @@ class Trail:
         if entry.account_id not in self._codes:
             await self._begin(entry.account_id)
         now_ms = self._clock.now_ms()
-        actor, address = entry.actor or ACTOR.get(), ORIGIN.get()
+        actor, address = ("", "") if entry.is_anybodys else (entry.actor or ACTOR.get(), ORIGIN.get())
         person, box = "", b""
         if entry.consumer_id:
             is_own = rules.is_own_act(entry, actor)

@@ -84,6 +84,13 @@ class TempUrl(NamedTuple):
     expires: int
 
 
+class Asker(NamedTuple):
+    """Who asked for a download URL."""
+
+    id: str  # as `Principal.id`
+    is_consumer: bool
+
+
 class Preview(NamedTuple):
     """A small picture of a file, by its bytes an image."""
 
