@@ -13,7 +13,7 @@ from talkwire.audit.model import Draft, Entry, Head, Sealed
 from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.audit.refusals import Refusals
 from talkwire.audit.rules import GENESIS
-from talkwire.audit.sealing import CODE_PURPOSE, Boxes, Sealer
+from talkwire.audit.sealing import CODE_PURPOSE, Boxes, IsErased, Sealer, nobody_is_erased
 from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError, Unavailable
@@ -30,8 +30,10 @@ class Trail:
     Whoever answers without a unit awaits `record` first. Neither can be half done.
     """
 
-    def __init__(self, database: Database, clock: Clock, sealer: Sealer) -> None:
-        self.boxes = Boxes(database, sealer)
+    def __init__(
+        self, database: Database, clock: Clock, sealer: Sealer, is_erased: IsErased = nobody_is_erased
+    ) -> None:
+        self.boxes = Boxes(database, sealer, is_erased)
         self._database = database
         self._clock = clock
         self._sealer = sealer
