@@ -53,6 +53,24 @@ class Entry(msgspec.Struct, frozen=True):
     is_anybodys: bool = False
 
 
+class Told(NamedTuple):
+    """An entry with who is known to be asking, and from where: it may be recorded later than it was told."""
+
+    entry: Entry
+    actor: str
+    address: str
+
+    @property
+    def who(self) -> str:
+        """Whose acts are counted together."""
+        return self.actor or self.address
+
+    def but(self, **detail: Scalar) -> "Told":
+        """With more detail."""
+        changed = msgspec.structs.replace(self.entry, detail={**self.entry.detail, **detail})
+        return self._replace(entry=changed)
+
+
 class Draft(NamedTuple):
     """A record without its place in the chain."""
 
