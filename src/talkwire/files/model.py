@@ -198,6 +198,8 @@ class Verdict(NamedTuple):
     image_type: ImageType | None = None
     preview: Preview | None = None
     sealed_preview: bytes = b""
+    rebuilt: bool = False  # what is served was made anew
+    scanned: bool = False  # a scanner saw all of it, and gave an answer
 
 
 class Received(NamedTuple):
