@@ -19,6 +19,7 @@ from events import append, entry
 from keys import opened_keys
 from routing_rooms import ACCOUNT, Brand, consumer
 from talkwire.audit.model import Entry
+from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.conversations import rules as conversation_rules
@@ -29,6 +30,7 @@ from talkwire.history.erasure_check import ErasureCheck
 from talkwire.history.erasure_model import ErasureTimes, RequestState
 from talkwire.history.erasure_plan import Planner
 from talkwire.history.erasure_runs import ErasureRuns, Workshop
+from talkwire.history.erasure_store import is_erased
 from talkwire.history.ledger import Ledger
 from talkwire.history.receipt_keys import ReceiptKeys
 from talkwire.kernel.clock import MovableClock
@@ -174,9 +176,10 @@ class Forgetting:
         self.ledger = Ledger(self.key_store)
         self.erasures = Erasures(self.database, self.clock, self.times, self.ledger, self.trail)
         self.check = ErasureCheck(self.database, self.vault)
+        self.audit = Trail(self.database, self.clock, self.vault, is_erased)
         workshop = Workshop(
             Planner(self.database, self.shelf),
-            Erasing(self.database, self.brand.conversations, self.shelf, self.vault),
+            Erasing(self.database, self.brand.conversations, self.shelf, self.vault, [self.audit.forget]),
             self.check,
             self.database,  # type: ignore[arg-type]
         )

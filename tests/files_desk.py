@@ -172,8 +172,13 @@ class Desk:
 
     async def fetched(self, path: str, start: int = 0, length: int | None = None) -> bytes:
         """What the store serves under a path."""
-        storage = self.files.storage
-        url = await self.files.urls.sign("GET", ACCOUNT, path)
+        return await self.get(await self.files.urls.sign("GET", ACCOUNT, path), None, start, length)
+
+    async def get(
+        self, url: TempUrl, files: Files | None = None, start: int = 0, length: int | None = None
+    ) -> bytes:
+        """What the store serves under a URL."""
+        storage = (files or self.files).storage
         opened = await storage.open(ask(url, "GET"))
         length = opened.file.served_bytes - start if length is None else length
         return b"".join([chunk async for chunk in storage.read(opened, start, length)])

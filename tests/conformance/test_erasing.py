@@ -9,11 +9,15 @@ import pytest
 
 from erasure_rooms import Forgetting, comes_again, forgetting_in, receipt_of, state_of
 from routing_rooms import ACCOUNT, consumer
-from talkwire.audit.model import Act
+from talkwire.audit.model import Act, Draft, Entry, Opened
+from talkwire.audit.origin import ORIGIN
+from talkwire.audit.service import Trail
+from talkwire.audit.store import list_records
 from talkwire.backends.database.port import Transaction
 from talkwire.conversations.model import Conversation
 from talkwire.history.erasure_model import MASK, ErasureTimes, RequestState
 from talkwire.history.erasure_rules import MOST_ROUNDS
+from talkwire.history.erasure_store import is_erased
 from talkwire.history.receipts import keys_in, verify
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.errors import NotFound
@@ -265,3 +269,68 @@ async def test_unknown_ids_leave_a_receipt_of_nothing(forgetting: Forgetting) ->
     receipt = json.loads((await forgetting.erasures.get_receipt(ACCOUNT, request_id)).receipt)["receipt"]
     assert receipt["counts"]["conversations"] == 0
     assert receipt["ids"] == ["nobody"]
+
+
+async def left_of(forgetting: Forgetting, who: str) -> tuple[int, int]:
+    """How many names and living keys somebody has."""
+    names = await forgetting.database.read("SELECT 1 FROM audit_persons WHERE consumer_id = $1", who)
+    keys = await forgetting.key_store.read(
+        "SELECT 1 FROM holder_keys WHERE consumer_id = $1 AND live = 1", who
+    )
+    return len(names), len(keys)
+
+
+async def told(forgetting: Forgetting, trail: Trail, who: str) -> tuple[Draft, Opened | None]:
+    """What is recorded of a file of somebody now, and what is in its box."""
+    path = f"/v1/AUTH_async-images/{ACCOUNT}/{who}_uuid_11111111.PNG"
+    token = ORIGIN.set("192.0.2.7")
+    await trail.record(Entry(ACCOUNT, Act.REFUSED, path, who, actor=who, detail={"reason": who}))
+    ORIGIN.reset(token)
+    draft = (await list_records(forgetting.database, ACCOUNT, 0, 100))[-1].draft
+    return draft, await trail.boxes.open(ACCOUNT, draft.person, draft.box)
+
+
+async def test_recording_brings_nobody_back_who_was_erased(forgetting: Forgetting) -> None:
+    who = consumer().id
+    trails = forgetting.audit, Trail(forgetting.database, forgetting.clock, forgetting.vault, is_erased)
+    await forgetting.conversation(who, "my name is Ada")
+    for trail in trails:  # the second is another node's: nobody tells it
+        assert (await told(forgetting, trail, who))[1] == (who, who, "192.0.2.7")
+    assert await left_of(forgetting, who) == (1, 1)
+    await forgetting.run(consumer=[who])
+    forgetting.clock.advance(seconds=61)
+    for trail in trails:
+        draft, _ = await told(forgetting, trail, who)
+        assert (draft.person, draft.box, draft.actor, draft.address) == ("", b"", "", "")
+        assert who not in repr(draft)
+    assert await left_of(forgetting, who) == (0, 0)
+    for trail in trails:
+        await trail.close()
+
+
+async def test_while_somebody_is_being_erased_nothing_makes_a_key_again(forgetting: Forgetting) -> None:
+    who = consumer().id
+    mine = await forgetting.conversation(who, "my name is Ada")
+    await forgetting.shelf.put(who, who, [mine.conversation_id])
+    await told(forgetting, forgetting.audit, who)
+    forgetting.shelf.dies_before = "objects"
+    await forgetting.run(consumer=[who])
+    assert await left_of(forgetting, who) == (1, 0)
+    forgetting.clock.advance(seconds=61)
+    draft, _ = await told(forgetting, forgetting.audit, who)
+    assert (draft.person, draft.address) == ("", "")
+    assert await left_of(forgetting, who) == (1, 0)
+
+
+async def test_who_comes_back_by_a_new_conversation_is_recorded_again(forgetting: Forgetting) -> None:
+    who = consumer().id
+    await forgetting.conversation(who, "my name is Ada")
+    await told(forgetting, forgetting.audit, who)
+    before = (await list_records(forgetting.database, ACCOUNT, 0, 1))[0].draft
+    await forgetting.run(consumer=[who])
+    await forgetting.conversation(who, "it is me again", closed=False)
+    draft, opened = await told(forgetting, forgetting.audit, who)
+    assert opened == (who, who, "192.0.2.7")
+    assert draft.person != before.person
+    assert await forgetting.audit.boxes.open(ACCOUNT, before.person, before.box) is None
+    assert await left_of(forgetting, who) == (1, 1)

@@ -10,6 +10,7 @@ from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.backends.keystore.sqlite import FILE_NAME, SqliteKeyStore
+from talkwire.history.erasure_store import is_erased
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
 from talkwire.settings import Settings
@@ -95,7 +96,7 @@ async def open_keys(settings: Settings, database: Database, clock: Clock) -> Key
     key_store = await key_store_of(settings, database)
     try:
         vault = await Vault.open(key_store, masters_of(settings), clock)
-        trail = Trail(database, clock, vault)
+        trail = Trail(database, clock, vault, is_erased)
         rotations = AskedRotations(vault, settings.storage.keys_path, recorder(trail))
         return KeyRooms(key_store, vault, trail, Anchors(database, key_store, clock), rotations)
     except BaseException:

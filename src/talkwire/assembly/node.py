@@ -135,7 +135,7 @@ async def _assemble(base: Foundation) -> Node:
         *jobs_of(base, identity),
         *files.jobs(),
         *services.controller.jobs(),
-        *audit_jobs(keys.anchors),
+        *audit_jobs(keys.anchors, keys.trail),
         *erasure_jobs(erasure.runs),
         *keys.rotations.jobs(),
         *watch_scanner(files.scanner, base.metrics),

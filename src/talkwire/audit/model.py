@@ -40,7 +40,8 @@ class Entry(msgspec.Struct, frozen=True):
     `subject` is what it was done to: a relative path, the name of a property, a user. `consumer_id` says
     whose personal data this is; wherever it stands in `subject` or `detail`, it is locked away with it.
     `actor` is the participant id or login name of who did it; empty: whoever is known to be asking now
-    (`origin.ACTOR`). No texts, file names of people, or secrets belong in `detail`.
+    (`origin.ACTOR`). `is_anybodys`: nobody knows who did it, and it may have been any consumer: then
+    neither actor nor address is kept. No texts, file names of people, or secrets belong in `detail`.
     """
 
     account_id: str
@@ -49,6 +50,25 @@ class Entry(msgspec.Struct, frozen=True):
     consumer_id: str = ""
     actor: str = ""
     detail: Mapping[str, Scalar] = {}
+    is_anybodys: bool = False
+
+
+class Told(NamedTuple):
+    """An entry with who is known to be asking, and from where: it may be recorded later than it was told."""
+
+    entry: Entry
+    actor: str
+    address: str
+
+    @property
+    def who(self) -> str:
+        """Whose acts are counted together."""
+        return self.actor or self.address
+
+    def but(self, **detail: Scalar) -> "Told":
+        """With more detail."""
+        changed = msgspec.structs.replace(self.entry, detail={**self.entry.detail, **detail})
+        return self._replace(entry=changed)
 
 
 class Draft(NamedTuple):

@@ -1,12 +1,13 @@
 """What is personal in the trail: names for consumers, and boxes locked under their keys."""
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from talkwire.audit import store
 from talkwire.audit.model import Opened
-from talkwire.backends.database.port import Database, Transaction
+from talkwire.backends.database.port import Database, Row, Transaction
 from talkwire.kernel.ids import new_short_id
 
 CODE_PURPOSE = "audit head"
@@ -26,7 +27,11 @@ class Sealer(Protocol):
     async def unseal(self, account_id: str, purpose: str, sealed: bytes) -> bytes: ...
 
     async def seal_for(self, account_id: str, consumer_id: str, plain: bytes) -> bytes:
-        """Lock under the consumer's key."""
+        """Lock under the consumer's key, which is made when there is none."""
+        ...
+
+    async def seal_if_known(self, account_id: str, consumer_id: str, plain: bytes) -> bytes | None:
+        """As `seal_for`; None when there is no key: none is made."""
         ...
 
     async def unseal_for(self, account_id: str, consumer_id: str, sealed: bytes) -> bytes | None:
@@ -34,12 +39,22 @@ class Sealer(Protocol):
         ...
 
 
+IsErased = Callable[[Callable[..., Awaitable[Sequence[Row]]], str, str], Awaitable[bool]]
+"""`is_erased(read, account_id, consumer_id)`: asked before a name or a key is made for somebody."""
+
+
+async def nobody_is_erased(_read: Any, _account_id: str, _consumer_id: str) -> bool:
+    """Where nobody is ever forgotten."""
+    return False
+
+
 class Boxes:
     """Locks what is personal in entries, and opens it again while the consumer's key exists."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, is_erased: IsErased = nobody_is_erased) -> None:
         self._database = database
         self._sealer = sealer
+        self._is_erased = is_erased
         self._persons: dict[tuple[str, str], str] = {}
         self._boxes: dict[tuple[str, str, str, str], tuple[int, bytes]] = {}
         self._consumers: dict[tuple[str, str], str | None] = {}
@@ -47,15 +62,25 @@ class Boxes:
     async def lock(
         self, account_id: str, consumer_id: str, actor: str, address: str, now_ms: int
     ) -> tuple[str, bytes]:
-        """The consumer's name in the trail, and a box that holds the rest."""
-        person = self._persons.get((account_id, consumer_id)) or await self._name(account_id, consumer_id)
+        """The consumer's name in the trail, and a box that holds the rest.
+
+        Both are empty for somebody who was erased: nobody is given a name or a key again by what is recorded.
+        """
+        person = self._persons.get((account_id, consumer_id))
         key = (account_id, consumer_id, actor, address)
         held = self._boxes.get(key)
-        if held is not None and now_ms - held[0] < BOX_LIFE_MS:
+        if person and held is not None and now_ms - held[0] < BOX_LIFE_MS:
             return person, held[1]
-        box = await self._sealer.seal_for(
-            account_id, consumer_id, _encode(Opened(consumer_id, actor, address))
-        )
+        plain = _encode(Opened(consumer_id, actor, address))
+        box = await self._sealer.seal_if_known(account_id, consumer_id, plain)
+        if box is None:  # somebody new, or erased, perhaps by another node
+            if await self._is_erased(self._database.read, account_id, consumer_id):
+                return "", b""
+            person = None
+        person = person or await self._name(account_id, consumer_id)
+        if person is None:
+            return "", b""
+        box = box or await self._sealer.seal_for(account_id, consumer_id, plain)
         if len(self._boxes) >= BOXES_KEPT:
             self._boxes.clear()
         self._boxes[key] = now_ms, box
@@ -86,15 +111,19 @@ class Boxes:
             del self._boxes[key]
         self._consumers.clear()
 
-    async def _name(self, account_id: str, consumer_id: str) -> str:
-        """The consumer's name, given now when there is none."""
+    async def _name(self, account_id: str, consumer_id: str) -> str | None:
+        """The consumer's name, given now when there is none; None for somebody who was erased."""
         person = await store.find_person(self._database, account_id, consumer_id)
         if person is None:
 
-            async def unit(tx: Transaction) -> str:
+            async def unit(tx: Transaction) -> str | None:
+                if await self._is_erased(tx.fetch, account_id, consumer_id):  # perhaps meanwhile
+                    return None
                 return await store.insert_person(tx, account_id, consumer_id, new_short_id())
 
             person = await self._database.write(unit)
+        if person is None:
+            return None
         if len(self._persons) >= BOXES_KEPT:
             self._persons.clear()
         self._persons[account_id, consumer_id] = person

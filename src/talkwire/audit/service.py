@@ -1,17 +1,20 @@
 """The trail: what is done is recorded in the same commit, or before it is answered."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+
+import msgspec
 
 from talkwire.audit import rules, store
 from talkwire.audit.batch import Batch, Drafts
 from talkwire.audit.errors import HeadMissing, TrailBehind
-from talkwire.audit.model import Draft, Entry, Head, Sealed
+from talkwire.audit.model import Draft, Entry, Head, Sealed, Told
 from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.audit.refusals import Refusals
 from talkwire.audit.rules import GENESIS
-from talkwire.audit.sealing import CODE_PURPOSE, Boxes, Sealer
+from talkwire.audit.sealing import CODE_PURPOSE, Boxes, IsErased, Sealer, nobody_is_erased
 from talkwire.backends.database.port import Database, T, Transaction, Unit
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError, Unavailable
@@ -28,8 +31,10 @@ class Trail:
     Whoever answers without a unit awaits `record` first. Neither can be half done.
     """
 
-    def __init__(self, database: Database, clock: Clock, sealer: Sealer) -> None:
-        self.boxes = Boxes(database, sealer)
+    def __init__(
+        self, database: Database, clock: Clock, sealer: Sealer, is_erased: IsErased = nobody_is_erased
+    ) -> None:
+        self.boxes = Boxes(database, sealer, is_erased)
         self._database = database
         self._clock = clock
         self._sealer = sealer
@@ -42,9 +47,12 @@ class Trail:
 
     async def record(self, *entries: Entry) -> None:
         """Durable when it returns. What is recorded at once shares a commit. Raises Unavailable."""
+        await self._record([_told(entry) for entry in entries])
+
+    async def _record(self, told: Sequence[Told]) -> None:
         if self._recording > MOST_WAITING:
             raise TrailBehind
-        drafts = [(entry.account_id, await self._draft(entry)) for entry in entries]
+        drafts = [(one.entry.account_id, await self._draft(one)) for one in told]
         if self._batch is None or not self._batch.add(drafts):
             self._batch = self._begin_batch(drafts)
         self._recording += len(drafts)
@@ -56,15 +64,24 @@ class Trail:
     async def refuse(self, entry: Entry, refusal: TalkwireError) -> None:
         """Record that something was refused, and why; the same refusal at most once a minute, then counted.
 
-        What only has to be tried again (Unavailable) is none. Raises Unavailable.
+        Who goes away meanwhile takes no record along. What only has to be tried again (Unavailable) is none.
+        Raises Unavailable.
         """
         if isinstance(refusal, Unavailable):
             return
         detail = {**entry.detail, "reason": type(refusal).__name__, "says": str(refusal)}
-        told = Entry(entry.account_id, entry.act, entry.subject, entry.consumer_id, entry.actor, detail)
-        passed = self._refusals.let_through(told, entry.actor or ACTOR.get() or ORIGIN.get())
-        if passed is not None:
-            await self.record(passed)
+        told = self._refusals.let_through(_told(msgspec.structs.replace(entry, detail=detail)))
+        if told:
+            await self._see_through(self._record_or_put_back(told))
+
+    async def tell_refusals(self, *, of_all: bool = False) -> None:
+        """Record how many refusals were held back in minutes that are over, or `of_all`.
+
+        Raises Unavailable.
+        """
+        counts = self._refusals.take_counts(of_all=of_all)
+        if counts:
+            await self._see_through(self._tell_each(counts))
 
     async def do(self, unit: Unit[T], *entries: Entry, then: Callable[[T], None] | None = None) -> T:
         """Do a unit of work and record it in the same commit; returns the unit's result."""
@@ -81,7 +98,7 @@ class Trail:
         """Make entries ready for `write`: everything that needs keys or reads, so that a unit need not."""
         by_account: dict[str, list[Draft]] = {}
         for entry in entries:
-            by_account.setdefault(entry.account_id, []).append(await self._draft(entry))
+            by_account.setdefault(entry.account_id, []).append(await self._draft(_told(entry)))
         return Sealed(by_account, {account_id: self._codes[account_id] for account_id in by_account})
 
     async def write(self, tx: Transaction, sealed: Sealed) -> None:
@@ -120,15 +137,44 @@ class Trail:
         await self.boxes.forget(tx, account_id, consumer_id)
 
     async def close(self) -> None:
-        """Wait until what was handed in is recorded."""
+        """Wait until what was handed in, and what was held back, is recorded."""
+        with contextlib.suppress(Unavailable):  # then it is lost, as all that cannot be recorded any more
+            await self.tell_refusals(of_all=True)
         while self._writing:
             await asyncio.wait(self._writing)
 
-    async def _draft(self, entry: Entry) -> Draft:
+    async def _see_through(self, work: Coroutine[None, None, None]) -> None:
+        """To its end, also when whoever waits for it goes away."""
+        task = asyncio.create_task(work, name="audit: refusals")
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+        await asyncio.shield(task)
+
+    async def _tell_each(self, counts: Sequence[Told]) -> None:
+        """Account by account: a trail that somebody tampered with holds no other up."""
+        failed: Unavailable | None = None
+        for account_id in sorted({one.entry.account_id for one in counts}):
+            try:
+                await self._record_or_put_back([one for one in counts if one.entry.account_id == account_id])
+            except Unavailable as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+    async def _record_or_put_back(self, refusals: Sequence[Told]) -> None:
+        try:
+            await self._record(refusals)
+        except BaseException:
+            self._refusals.put_back(refusals)
+            raise
+
+    async def _draft(self, told: Told) -> Draft:
+        entry, actor, address = told
+        if entry.is_anybodys:
+            actor = address = ""
         if entry.account_id not in self._codes:
             await self._begin(entry.account_id)
         now_ms = self._clock.now_ms()
-        actor, address = entry.actor or ACTOR.get(), ORIGIN.get()
         person, box = "", b""
         if entry.consumer_id:
             is_own = rules.is_own_act(entry, actor)
@@ -185,6 +231,10 @@ class Trail:
         for account_id, draft in drafts:
             by_account.setdefault(account_id, []).append(draft)
         return Sealed(by_account, self._codes)
+
+
+def _told(entry: Entry) -> Told:
+    return Told(entry, entry.actor or ACTOR.get(), ORIGIN.get())
 
 
 def _joined(parts: Sequence[Sealed]) -> Sealed:

@@ -197,7 +197,8 @@ def _readable(line: bytes) -> str:
         return ""
     record = msgspec.convert(found, Line)
     personal = record.personal or {}
-    erased = "(erased)" if record.person else ""
+    is_shut = record.person and record.personal is None and not record.actor
+    erased = "(erased)" if is_shut else ""
     consumer = personal.get("consumer_id", "")
     actor = record.actor or personal.get("actor", "") or erased or "-"
     address = record.address or personal.get("address", "") or erased or "-"

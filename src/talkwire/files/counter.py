@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from talkwire.files.model import HostedFile, Received
+from talkwire.files.model import Asker, HostedFile, Received
 from talkwire.files.sealed import Place
 from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import AccountId
@@ -53,13 +53,14 @@ class Kept(msgspec.Struct, frozen=True):
 class Opened(msgspec.Struct, frozen=True):
     """Leave to give out one file until `expires` (unix seconds). `secret` is empty where only headers are asked for.
 
-    `is_recorded`: that all of it is served is on record already.
+    `is_recorded`: that all of it is served is on record already. `asker`: who asked for the URL, if that is known.
     """
 
     file: HostedFile
     expires: int
     secret: bytes
     is_recorded: bool = False
+    asker: Asker | None = None
 
     def __repr__(self) -> str:
         return f"Opened({self.file.relative_path})"
@@ -99,11 +100,11 @@ class Downloads(Protocol):
         """
         ...
 
-    async def note_served(self, file: HostedFile, start: int, length: int) -> None:
+    async def note_served(self, file: HostedFile, asker: Asker | None, start: int, length: int) -> None:
         """To be awaited before the first byte is given: then it is on record."""
         ...
 
-    async def note_tampered(self, file: HostedFile) -> None:
+    async def note_tampered(self, file: HostedFile, asker: Asker | None) -> None:
         """Stored bytes are not what we wrote: put on record that they were not given."""
         ...
 

@@ -284,5 +284,7 @@ def _record(file: HostedFile, verdict: Verdict) -> Entry:
             "reason": verdict.reason,
             "bytes": verdict.served_bytes,
             "type": verdict.image_type.value if verdict.image_type else "",
+            "rebuilt": verdict.rebuilt,
+            "scanned": verdict.scanned,
         },
     )

@@ -84,6 +84,13 @@ class TempUrl(NamedTuple):
     expires: int
 
 
+class Asker(NamedTuple):
+    """Who asked for a download URL."""
+
+    id: str  # as `Principal.id`
+    is_consumer: bool
+
+
 class Preview(NamedTuple):
     """A small picture of a file, by its bytes an image."""
 
@@ -191,6 +198,8 @@ class Verdict(NamedTuple):
     image_type: ImageType | None = None
     preview: Preview | None = None
     sealed_preview: bytes = b""
+    rebuilt: bool = False  # what is served was made anew
+    scanned: bool = False  # a scanner saw all of it, and gave an answer
 
 
 class Received(NamedTuple):

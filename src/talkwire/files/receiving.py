@@ -228,5 +228,7 @@ def _records(file: HostedFile) -> list[Entry]:
         "verdict": file.state.value,
         "reason": file.reason,
         "bytes": file.served_bytes,
+        "rebuilt": False,
+        "scanned": False,
     }
     return [received, Entry(file.account_id, Act.JUDGED, file.relative_path, consumer_id, detail=verdict)]

@@ -61,10 +61,17 @@ class Renditions:
         Unavailable when there can be no verdict now (scanner down, no room; NoAnswer when the scanner had
         the file and was silent), ObjectMissing and KeyDestroyed when the file went away, Tampered.
         """
-        if self._scanner is not None:
+        if self._scanner is None:
+            return await self._rebuild(file)
+        try:
             found = await self._scan_in_time(file, self._scanner, step_aside)
-            if found:
-                return Verdict(FileState.REJECTED, found[:200])
+        except Unscannable as error:
+            return Verdict(FileState.REJECTED, f"{UNSCANNABLE}: {error}"[:200])
+        if found:
+            return Verdict(FileState.REJECTED, found[:200], scanned=True)
+        return (await self._rebuild(file))._replace(scanned=True)
+
+    async def _rebuild(self, file: HostedFile) -> Verdict:
         if self._sanitizer is None:
             return as_received(file)
         try:
@@ -106,12 +113,9 @@ class Renditions:
             raise NoAnswer("no answer while others wait") from None
 
     async def _scan(self, file: HostedFile, scanner: Scanner) -> str:
-        """Why it is not let through; empty when it is. What cannot be scanned is never a pass."""
-        try:
-            # an object that is at hand is never larger than a role's limit; the scanner sees it as it came
-            found = await scanner.scan(self._objects.read(file, 0, file.size_bytes, file.size_bytes))
-        except Unscannable as error:
-            return f"{UNSCANNABLE}: {error}"
+        """Why it is not let through; empty when it is. Raises Unscannable, which is never a pass."""
+        # an object that is at hand is never larger than a role's limit; the scanner sees it as it came
+        found = await scanner.scan(self._objects.read(file, 0, file.size_bytes, file.size_bytes))
         return "" if found.clean else f"{MALWARE}: {found.name}"
 
     async def discard(self, verdict: Verdict) -> None:
@@ -132,6 +136,7 @@ class Renditions:
             image_type=rebuilt.image_type,
             preview=preview,
             sealed_preview=sealed_preview,
+            rebuilt=True,
         )
 
     async def _wish_for(self, file: HostedFile) -> Wish:

@@ -5,7 +5,7 @@ from talkwire.audit.service import Trail
 from talkwire.files import rules
 from talkwire.files.access import Access
 from talkwire.files.errors import FileNotFound
-from talkwire.files.model import FileLimits, FileState, TempUrl, UploadClaim
+from talkwire.files.model import Asker, FileLimits, FileState, TempUrl, UploadClaim
 from talkwire.files.paths import build_path, told_path
 from talkwire.files.quotas import Quotas
 from talkwire.files.slots import SlotBook
@@ -80,7 +80,8 @@ class Files:
             entry = _entry(who, Act.REFUSED, "download URL", path=told_path(relative_path))
             await self._trail.refuse(entry, refusal)
             raise refusal
-        url = await self.urls.sign("GET", who.account_id, relative_path)
+        asker = Asker(who.id, who.is_consumer)
+        url = await self.urls.sign("GET", who.account_id, relative_path, asker)
         consumer_id = who.id if who.is_consumer else rules.consumer_of(file.uploader, file.uploader_id)
         await self._trail.record(
             Entry(who.account_id, Act.URL_ISSUED, relative_path, consumer_id, actor=who.id)

@@ -4,7 +4,7 @@ from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.service import Trail
 from talkwire.files.counter import Ask, Opened
 from talkwire.files.errors import FileNotFound
-from talkwire.files.model import FileState, HostedFile
+from talkwire.files.model import Asker, FileState, HostedFile
 from talkwire.files.register import FileRegister
 from talkwire.files.rules import consumer_of
 from talkwire.files.temp_urls import SignedPath, TempUrls
@@ -35,41 +35,54 @@ class Serving:
         if file is not None and file.state is FileState.RECEIVED:
             await self._verdicts.wait(name, deadline)
             file = await self._register.find(*name)
+        asker = self._urls.find_asker(signed)
         if file is None or not file.state.may_be_served:
-            raise await self._not_found(signed)
+            raise await self._not_found(signed, asker)
         if ask.method == "HEAD":
             return Opened(file, signed.expires, b"")
         try:
             secret = await self._vault.file_key(file.account_id, file.key_id)
         except KeyDestroyed:
             self._register.forget(file.name)
-            raise await self._not_found(signed) from None
+            raise await self._not_found(signed, asker) from None
         if ask.is_for_all:
-            await self.note_served(file, 0, file.served_bytes)
-        return Opened(file, signed.expires, secret, is_recorded=ask.is_for_all)
+            await self.note_served(file, asker, 0, file.served_bytes)
+        return Opened(file, signed.expires, secret, is_recorded=ask.is_for_all, asker=asker)
 
-    async def note_served(self, file: HostedFile, start: int, length: int) -> None:
+    async def note_served(self, file: HostedFile, asker: Asker | None, start: int, length: int) -> None:
         """As `Downloads.note_served`."""
-        await self._trail.record(_entry(file, Act.SERVED, start=start, bytes=length))
+        detail: dict[str, Scalar] = {"start": start, "bytes": length}
+        await self._trail.record(_entry_of(file, asker, Act.SERVED, detail))
 
-    async def note_tampered(self, file: HostedFile) -> None:
+    async def note_tampered(self, file: HostedFile, asker: Asker | None) -> None:
         """As `Downloads.note_tampered`."""
-        await self._trail.record(_entry(file, Act.REFUSED, reason="stored bytes were tampered with"))
+        detail: dict[str, Scalar] = {"reason": "stored bytes were tampered with"}
+        await self._trail.record(_entry_of(file, asker, Act.REFUSED, detail))
 
     def note_missing(self, account_id: AccountId, relative_path: str) -> None:
         """As `Downloads.note_missing`."""
         self._register.forget((account_id, relative_path))
 
-    async def _not_found(self, signed: SignedPath) -> FileNotFound:
+    async def _not_found(self, signed: SignedPath, asker: Asker | None) -> FileNotFound:
         """The refusal, once it is on record."""
         named, refusal = signed.named, FileNotFound()
-        consumer_id = consumer_of(named.uploader, named.participant_id)
-        detail: dict[str, Scalar] = {"method": "GET"}
-        entry = Entry(named.account_id, Act.REFUSED, signed.relative_path, consumer_id, detail=detail)
-        await self._trail.refuse(entry, refusal)
+        owner = consumer_of(named.uploader, named.participant_id)
+        name = named.account_id, signed.relative_path
+        await self._trail.refuse(_entry(name, owner, asker, Act.REFUSED, {"method": "GET"}), refusal)
         return refusal
 
 
-def _entry(file: HostedFile, act: Act, **detail: Scalar) -> Entry:
-    consumer_id = consumer_of(file.uploader, file.uploader_id)
-    return Entry(file.account_id, act, file.relative_path, consumer_id, detail=detail)
+def _entry_of(file: HostedFile, asker: Asker | None, act: Act, detail: dict[str, Scalar]) -> Entry:
+    return _entry(file.name, consumer_of(file.uploader, file.uploader_id), asker, act, detail)
+
+
+def _entry(
+    name: tuple[AccountId, str], owner: str, asker: Asker | None, act: Act, detail: dict[str, Scalar]
+) -> Entry:
+    """By whoever asked for the URL. When nobody knows who that was, it may have been any consumer."""
+    account_id, path = name
+    if asker is None:
+        detail = {**detail, "asker": "not known"}
+        return Entry(account_id, act, path, owner, detail=detail, is_anybodys=True)
+    consumer_id = asker.id if asker.is_consumer else owner
+    return Entry(account_id, act, path, consumer_id, actor=asker.id, detail=detail)

@@ -57,21 +57,21 @@ class FileStorage:
         That they were served is on record before the first is given. Raises FileNotFound at the first step,
         Tampered at any: then what was given so far was right, and nothing more is given.
         """
-        file, is_recorded = opened.file, opened.is_recorded
+        file, asker, is_recorded = opened.file, opened.asker, opened.is_recorded
         place = Place(file.account_id, file.relative_path, file.object_key)
         reading = self._store.read(place, opened.secret, start, length, file.served_bytes)
         try:
             async with aclosing(reading) as chunks:
                 async for chunk in chunks:
                     if not is_recorded:
-                        await self._downloads.note_served(file, start, length)
+                        await self._downloads.note_served(file, asker, start, length)
                         is_recorded = True
                     yield chunk
         except ObjectMissing:
             self._downloads.note_missing(*file.name)
             raise FileNotFound from None
         except Tampered:
-            await self._downloads.note_tampered(file)
+            await self._downloads.note_tampered(file, asker)
             raise
 
     async def _take(self, admission: Admission, chunks: AsyncIterator[bytes]) -> Kept:

@@ -6,8 +6,9 @@ from talkwire.accounts.cache import Cache
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore import tempurl
 from talkwire.files import store
+from talkwire.files.askers import Askers
 from talkwire.files.errors import TempUrlInvalid
-from talkwire.files.model import TempUrl
+from talkwire.files.model import Asker, TempUrl
 from talkwire.files.paths import FilePath, parse_path
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.ids import AccountId, new_token
@@ -34,11 +35,17 @@ class TempUrls:
         self._secrets = SealedTexts(sealer, PURPOSE)
         self._clock = clock
         self._slot_seconds = slot_seconds
+        self._askers = Askers(clock, slot_seconds)
         self._keys: Cache[AccountId, list[tuple[bytes, int]]] = Cache(clock, self._load)
 
-    async def sign(self, method: str, account_id: AccountId, relative_path: str) -> TempUrl:
+    async def sign(
+        self, method: str, account_id: AccountId, relative_path: str, asker: Asker | None = None
+    ) -> TempUrl:
+        """`asker`: who will be said to have fetched what the URL opens."""
         key = await self._signing_key(account_id)
         expires = self._clock.now_ms() // 1000 + self._slot_seconds
+        if asker is not None:
+            expires = self._askers.enter(asker, relative_path, expires)
         return TempUrl(relative_path, tempurl.sign(method, relative_path, expires, key), expires)
 
     async def check(self, method: str, path: str, signature: str, expires: str) -> SignedPath:
@@ -51,6 +58,10 @@ class TempUrls:
         if not tempurl.is_signed(method, path, expires_at, signature, keys):
             raise TempUrlInvalid
         return SignedPath(path, named, expires_at)
+
+    def find_asker(self, signed: SignedPath) -> Asker | None:
+        """Who asked for this download URL; None when that is not known for certain (another node signed it, say)."""
+        return self._askers.find(signed.relative_path, signed.expires)
 
     async def rotate(self, account_id: AccountId) -> None:
         """Bring in a new key; the one in use stays valid until the next rotation."""

@@ -1,7 +1,7 @@
 """The SQL of erasure requests, of what each took in hand, and of receipts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from talkwire.backends.database.port import Database, Row, Transaction
@@ -230,6 +230,20 @@ async def list_items(database: Database, account_id: AccountId, request_id: int)
         request_id,
     )
     return [Item(ItemKind(r["kind"]), r["ref"], json.loads(r["detail"]), r["done_at"]) for r in rows]
+
+
+async def is_erased(read: Callable[..., Awaitable[Sequence[Row]]], account_id: str, consumer_id: str) -> bool:
+    """Whether a consumer was erased, or is just being, and has not come back by a new conversation since."""
+    rows = await read(
+        "SELECT 1 AS one FROM erasure_items i"
+        " WHERE i.account_id = $1 AND i.kind = 'consumer' AND i.ref = $2 AND NOT EXISTS ("
+        "SELECT 1 FROM conversations c WHERE c.account_id = $1 AND c.consumer_id = $2 AND NOT EXISTS ("
+        "SELECT 1 FROM erasure_items e WHERE e.account_id = $1 AND e.kind = 'conversation'"
+        " AND e.ref = c.conversation_id)) LIMIT 1",
+        account_id,
+        consumer_id,
+    )
+    return bool(rows)
 
 
 async def insert_receipt(

@@ -128,10 +128,10 @@ class Answering:
                 await uploads.refuse(ticket, refusals.unpack(refusal))
             case OpenDownload(ask):
                 return await downloads.open(ask)
-            case NoteServed(file, start, length):
-                await downloads.note_served(file, start, length)
-            case NoteTampered(file):
-                await downloads.note_tampered(file)
+            case NoteServed(file, asker, start, length):
+                await downloads.note_served(file, asker, start, length)
+            case NoteTampered(file, asker):
+                await downloads.note_tampered(file, asker)
         return None
 
     def _held(self, admission: Admission) -> Admission:

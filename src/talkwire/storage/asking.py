@@ -7,7 +7,7 @@ import msgspec
 
 from talkwire.audit.origin import ORIGIN
 from talkwire.files.counter import Admission, Ask, Kept, Opened
-from talkwire.files.model import HostedFile, Received
+from talkwire.files.model import Asker, HostedFile, Received
 from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import AccountId
 from talkwire.storage import refusals
@@ -76,11 +76,11 @@ class Asking:
     async def open(self, ask: Ask) -> Opened:
         return await self._ask(OpenDownload(ask, ORIGIN.get()), _OPENED)
 
-    async def note_served(self, file: HostedFile, start: int, length: int) -> None:
-        await self._ask(NoteServed(file, start, length, ORIGIN.get()), _NOTHING)
+    async def note_served(self, file: HostedFile, asker: Asker | None, start: int, length: int) -> None:
+        await self._ask(NoteServed(file, asker, start, length, ORIGIN.get()), _NOTHING)
 
-    async def note_tampered(self, file: HostedFile) -> None:
-        await self._ask(NoteTampered(file, ORIGIN.get()), _NOTHING)
+    async def note_tampered(self, file: HostedFile, asker: Asker | None) -> None:
+        await self._ask(NoteTampered(file, asker, ORIGIN.get()), _NOTHING)
 
     def note_missing(self, account_id: AccountId, relative_path: str) -> None:
         self.notify(NoteMissing(account_id, relative_path))

@@ -8,7 +8,7 @@ from struct import Struct as Layout
 import msgspec
 
 from talkwire.files.counter import Ask, Kept
-from talkwire.files.model import FileLimits, HostedFile
+from talkwire.files.model import Asker, FileLimits, HostedFile
 from talkwire.kernel.ids import AccountId
 
 LENGTH = Layout("<I")
@@ -56,6 +56,7 @@ class NoteServed(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Answered when it is on record."""
 
     file: HostedFile
+    asker: Asker | None
     start: int
     length: int
     origin: str
@@ -65,6 +66,7 @@ class NoteTampered(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Answered when it is on record."""
 
     file: HostedFile
+    asker: Asker | None
     origin: str
 
 

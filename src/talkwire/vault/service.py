@@ -154,6 +154,11 @@ class Vault:
         key = await self._ring.get(account_id, Holder(CONSUMER, consumer_id))
         return _seal(key, ("sealed for", account_id, consumer_id), plain)
 
+    async def seal_if_known(self, account_id: str, consumer_id: str, plain: bytes) -> bytes | None:
+        """As `seal_for`, but None for a consumer who has no key (any more): none is made."""
+        key = await self._ring.find(account_id, Holder(CONSUMER, consumer_id))
+        return None if key is None else _seal(key, ("sealed for", account_id, consumer_id), plain)
+
     async def unseal_for(self, account_id: str, consumer_id: str, sealed: bytes) -> bytes | None:
         """What `seal_for` was given; None once the consumer's key is destroyed. Raises Tampered."""
         key = await self._ring.find(account_id, Holder(CONSUMER, consumer_id))

@@ -20,6 +20,11 @@ class Keys:
     async def seal_for(self, account_id: str, consumer_id: str, plain: bytes) -> bytes:
         return self._lock((account_id, consumer_id), "", plain)
 
+    async def seal_if_known(self, account_id: str, consumer_id: str, plain: bytes) -> bytes | None:
+        if (account_id, consumer_id) not in self._keys:
+            return None
+        return await self.seal_for(account_id, consumer_id, plain)
+
     async def unseal_for(self, account_id: str, consumer_id: str, sealed: bytes) -> bytes | None:
         if (account_id, consumer_id) not in self._keys:
             return None

@@ -1,6 +1,7 @@
 """The trail on both databases: what it records, and what verifying it finds."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from talkwire.audit.service import Trail
 from talkwire.audit.verification import Report, verify
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.database.sqlite import SqliteDatabase
+from talkwire.files.errors import FileNotFound
 from talkwire.identity.keys import SigningKeys
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.ids import AccountId
@@ -345,3 +347,70 @@ async def test_a_key_that_we_make_by_ourselves_is_nobodys_act(sqlite_database: S
     signing.close()
     (made,) = [record.draft for record in await store.list_records(sqlite_database, "1", 0, 10)]
     assert (made.act, made.actor, made.address) == ("key rotated", "", "")
+
+
+def refused(path: str) -> Entry:
+    return Entry(
+        ACCOUNT, Act.REFUSED, "download URL", CONSUMER, actor=CONSUMER, detail={"path": path, "reason": "x"}
+    )
+
+
+async def told(brand: Brand) -> list[dict[str, object]]:
+    """The details of all records."""
+    records = await store.list_records(brand.database, ACCOUNT, 0, 1000)
+    return [json.loads(record.draft.detail) for record in records]
+
+
+async def test_a_refused_nonsense_hides_no_refused_file(brand: Brand) -> None:
+    for path in ("no path of ours", *(f"/v1/{number}" for number in range(5))):
+        await brand.trail.refuse(refused(path), FileNotFound())
+    assert [one["path"] for one in await told(brand)] == ["no path of ours", *(f"/v1/{n}" for n in range(5))]
+
+
+async def test_what_was_held_back_is_told_when_the_minute_is_over(brand: Brand) -> None:
+    for _ in range(4):
+        await brand.trail.refuse(refused("/v1/1"), FileNotFound())
+    await brand.trail.tell_refusals()
+    assert len(await told(brand)) == 1
+    brand.clock.advance(seconds=60)
+    ORIGIN.set("192.0.2.99")  # whoever is asking when the job runs
+    await brand.trail.tell_refusals()
+    await brand.trail.tell_refusals()
+    assert [one.get("times") for one in await told(brand)] == [None, 3]
+    record = (await store.list_records(brand.database, ACCOUNT, 1, 1))[0].draft
+    opened = await brand.trail.boxes.open(ACCOUNT, record.person, record.box)
+    assert opened == (CONSUMER, CONSUMER, "192.0.2.7")
+
+
+async def test_what_was_held_back_is_told_at_a_stop(brand: Brand) -> None:
+    for path in ("/v1/1", "/v1/1", "/v1/2", "/v1/2", "/v1/2"):
+        await brand.trail.refuse(refused(path), FileNotFound())
+    await brand.trail.close()
+    assert [(one["path"], one.get("times")) for one in (await told(brand))[2:]] == [
+        ("/v1/1", 1),
+        ("/v1/2", 2),
+    ]
+    assert await brand.found() == []
+
+
+async def test_refusals_that_cannot_be_recorded_are_counted_and_told_later(brand: Brand) -> None:
+    await brand.trail.record(slot())
+
+    async def hide(tx: Transaction) -> None:
+        await tx.execute("UPDATE audit_heads SET account_id = 'elsewhere' WHERE account_id = $1", ACCOUNT)
+
+    async def show(tx: Transaction) -> None:
+        await tx.execute("UPDATE audit_heads SET account_id = $1 WHERE account_id = 'elsewhere'", ACCOUNT)
+
+    await brand.database.write(hide)
+    with pytest.raises(HeadMissing):
+        await brand.trail.refuse(refused("/v1/1"), FileNotFound())
+    await brand.trail.refuse(refused("/v1/1"), FileNotFound())
+    brand.clock.advance(seconds=60)
+    with pytest.raises(HeadMissing):
+        await brand.trail.tell_refusals()
+    await brand.database.write(show)
+    await brand.trail.tell_refusals()
+    assert (await told(brand))[1:] == [
+        {**refused("/v1/1").detail, "reason": "FileNotFound", "says": str(FileNotFound()), "times": 2}
+    ]

@@ -1,5 +1,6 @@
 """`talkwire audit`: beside a running server and without one, on data that is whole and data that is not."""
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -9,9 +10,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from talkwire.assembly.foundation import open_database
+from talkwire.assembly.keys import open_keys
+from talkwire.audit.model import Act, Entry
+from talkwire.audit.origin import ACTOR, ORIGIN
+from talkwire.backends.database.port import Transaction
+from talkwire.cli.configuration import load
 from talkwire.cli.main import main
+from talkwire.kernel.clock import SystemClock
 
 ACCOUNT = "12345678"
+HERE = "192.0.2.7"
+CONSUMER = "0c1d2e3f-4a5b-6c7d-8e9f-a0b1c2d3e4f5"
 
 
 class Shell:
@@ -139,3 +149,41 @@ def test_a_trail_says_itself_what_it_lost_when_older_data_is_put_back(shell: She
     assert shell.verify()[0] == 0
     assert '"lost_from":4' in shell.type("audit", "export", ACCOUNT).stdout
     assert json.loads(shell.type("audit", "restored", "--json").stdout) == []
+
+
+async def write(shell: Shell, *entries: Entry, forget: bool = False) -> None:
+    """As a server on this data would; `forget`: then erase the consumer."""
+    ACTOR.set("")
+    ORIGIN.set(HERE)
+    settings = load(None, flags={"data_folder": str(shell.data)})
+    database = await open_database(settings)
+    keys = await open_keys(settings, database, SystemClock())
+    await keys.trail.record(*entries)
+    if forget:
+
+        async def unit(tx: Transaction) -> None:
+            await keys.trail.forget(tx, ACCOUNT, CONSUMER)
+
+        await keys.vault.shred_consumer(ACCOUNT, CONSUMER)
+        await database.write(unit)
+    await keys.close()
+    await database.close()
+
+
+def people(shell: Shell) -> list[list[str]]:
+    """Who and from where, as told to people, of what came after the set-up."""
+    lines = shell.type("audit", "export", ACCOUNT).stdout.splitlines()[3:]
+    return [line.split("  ")[3:5] for line in lines]
+
+
+def test_only_what_cannot_be_opened_any_more_is_called_erased(shell: Shell) -> None:
+    path = f"/v1/AUTH_async-images/{ACCOUNT}/{CONSUMER}_uuid_1.PNG"
+    judged = Entry(ACCOUNT, Act.JUDGED, path, CONSUMER)
+    nobodys = Entry(ACCOUNT, Act.SERVED, path, CONSUMER, is_anybodys=True)
+    agents = Entry(ACCOUNT, Act.SERVED, path, CONSUMER, actor="agent-1")
+    own = Entry(ACCOUNT, Act.RECEIVED, path, CONSUMER, actor=CONSUMER)
+    asyncio.run(write(shell, judged, nobodys, agents, own))
+    assert people(shell) == [["-", HERE], ["-", "-"], ["agent-1", HERE], [CONSUMER, HERE]]
+    asyncio.run(write(shell, forget=True))
+    gone = ["(erased)", "(erased)"]
+    assert people(shell) == [gone, gone, ["agent-1", HERE], gone]

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from files_desk import ACCOUNT, AGENT, CONSUMER, TALK, Desk, files_in, opened_desk, until_files
 from pictures import png
 from talkwire.accounts.properties import AGENT_LONG_SIDE
+from talkwire.audit.store import list_records
 from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.backends.scanner.port import CLEAN, NoAnswer, ScannerDown, Verdict
 from talkwire.files import judging, renditions
@@ -320,3 +322,29 @@ async def test_a_file_that_failed_is_tried_beside_fresh_ones_not_before_them(
     path = await guarded.uploaded(CONSUMER, PICTURE)
     assert (await judged(guarded, path)).state is FileState.CLEAN
     assert guarded.rooms.judge.stalled == 1
+
+
+async def verdict_of(desk: Desk) -> tuple[str, bool, bool]:
+    """What the newest record of a verdict says: clean or rejected, rebuilt, scanned."""
+    drafts = [record.draft for record in await list_records(desk.database, ACCOUNT, 0, 100)]
+    detail = json.loads([draft.detail for draft in drafts if draft.act == "judged"][-1])
+    return detail["verdict"], detail["rebuilt"], detail["scanned"]
+
+
+async def test_the_record_of_a_verdict_says_whether_the_file_was_rebuilt(rebuilding: Desk) -> None:
+    await judged(rebuilding, await rebuilding.uploaded(CONSUMER, PICTURE))
+    assert await verdict_of(rebuilding) == ("clean", True, False)
+    await judged(rebuilding, await rebuilding.uploaded(CONSUMER, b"no picture"))
+    assert await verdict_of(rebuilding) == ("rejected", False, False)
+
+
+async def test_the_record_of_a_verdict_says_whether_the_file_was_scanned(guarded: Desk) -> None:
+    await judged(guarded, await guarded.uploaded(CONSUMER, PICTURE))
+    assert await verdict_of(guarded) == ("clean", False, True)
+    await judged(guarded, await guarded.uploaded(CONSUMER, FOUND))
+    assert await verdict_of(guarded) == ("rejected", False, True)
+
+
+async def test_the_record_of_a_verdict_without_a_look_says_so(desk: Desk) -> None:
+    await desk.uploaded(CONSUMER, PICTURE)
+    assert await verdict_of(desk) == ("clean", False, False)

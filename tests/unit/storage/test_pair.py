@@ -114,6 +114,17 @@ async def test_who_asks_is_on_record_with_the_address_that_the_far_end_saw(pair:
     assert {row["act"]: row["address"] for row in rows}["received"] == "192.0.2.8"
 
 
+async def test_bytes_that_the_far_end_serves_in_parts_name_who_asked_for_the_url(
+    pair: Pair, desk: Desk
+) -> None:
+    path = await desk.uploaded(AGENT, PICTURE)
+    opened = await pair.storage.open(ask(await desk.files.open_download(AGENT, path), "GET"))
+    async for _ in pair.storage.read(opened, 0, 2):
+        pass
+    rows = await desk.database.read("SELECT actor FROM audit_records WHERE act = 'served'")
+    assert [row["actor"] for row in rows] == [AGENT.id]
+
+
 async def test_a_far_end_that_dies_gives_its_places_back_and_leaves_no_object(pair: Pair, desk: Desk) -> None:
     url = await desk.slot(CONSUMER)
     never = asyncio.Event()
