@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from talkwire.audit.anchors import Anchors
 from talkwire.audit.model import Act, Entry
@@ -19,6 +20,9 @@ from talkwire.vault.requests import AskedRotations, Told
 from talkwire.vault.service import Vault
 from talkwire.vault.store import find_master_id
 
+if TYPE_CHECKING:
+    from talkwire.ops.metrics import Metrics
+
 _LOST = (
     "{} is empty, and the data was written with keys: give the right folder (--keys), or put the keys' backup back "
     "(talkwire restore --keys-from)"
@@ -32,6 +36,14 @@ class KeyRooms:
     trail: Trail
     anchors: Anchors
     rotations: AskedRotations
+
+    def watch(self, metrics: "Metrics") -> None:
+        anchors = self.anchors
+        metrics.watch(
+            "audit_trails_lacking",
+            "Audit trails that lack what was anchored of them: more than 0 is an alarm.",
+            lambda: len(anchors.lacking),
+        )
 
     async def close(self) -> None:
         await self.trail.close()

@@ -106,9 +106,17 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
         raise
 
 
+async def _open_keys(base: Foundation) -> KeyRooms:
+    """Looks whether the data has all that was anchored, before anything new is recorded."""
+    keys = await open_keys(base.settings, base.database, base.clock)
+    await keys.anchors.keep()
+    keys.watch(base.metrics)
+    return keys
+
+
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
-    keys = await open_keys(settings, database, clock)
+    keys = await _open_keys(base)
     await seal_what_lies_open(database, keys.vault)
     identity = identity_rooms(base, keys.trail, keys.vault)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)

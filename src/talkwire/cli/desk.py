@@ -4,11 +4,13 @@ import asyncio
 import getpass
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import structlog
 
 from talkwire.accounts.service import Accounts
 from talkwire.audit.origin import ACTOR, ORIGIN
@@ -126,8 +128,14 @@ def _user() -> str:
 
 def load_settings(flags: dict[str, Any]) -> Settings:
     """The settings that a command's flags name. Raises BadSettings."""
+    log_aside()
     folders = {name: flags.get(name) for name in ("data_folder", "keys_folder")}
     return load(flags.get("config"), flags=folders)
+
+
+def log_aside() -> None:
+    """What is logged goes to standard error: programs read the answer from standard output."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 async def account_of(desk: Desk, account: str) -> AccountId:

@@ -1,16 +1,20 @@
 """A whole node: what is done over HTTP is on record, with who did it and from where, and nothing goes around it."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
 
 from talkwire.assembly.node import Node, assemble
 from talkwire.audit import store
+from talkwire.audit.anchors import find_anchor
 from talkwire.audit.model import Draft
 from talkwire.audit.service import Trail
+from talkwire.audit.verification import verify
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.ids import AccountId
 from talkwire.settings import Files, Settings, Storage
@@ -19,11 +23,15 @@ ACCOUNT = AccountId("12345678")
 PASSWORD = "correct horse"
 
 
+async def opened(tmp_path: Path) -> Node:
+    storage = Storage(data_folder=str(tmp_path / "data"), keys_folder=str(tmp_path / "keys"))
+    (tmp_path / "data").mkdir(exist_ok=True)
+    return await assemble(Settings(storage=storage, files=Files(rebuild=False)), SystemClock())
+
+
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    storage = Storage(data_folder=str(tmp_path / "data"), keys_folder=str(tmp_path / "keys"))
-    (tmp_path / "data").mkdir()
-    node = await assemble(Settings(storage=storage, files=Files(rebuild=False)), SystemClock())
+    node = await opened(tmp_path)
     await node.accounts.create(ACCOUNT)
     await node.agents.create_user(ACCOUNT, "ada", PASSWORD, "administrator")
     yield node
@@ -105,3 +113,29 @@ async def test_nothing_is_changed_that_cannot_be_recorded(node: Node) -> None:
     with pytest.raises(Exception, match="audit trail"):
         await node.accounts.set_grants(ACCOUNT, {"Some.Feature": "true"})
     assert not await node.accounts.has_grant(ACCOUNT, "Some.Feature")
+
+
+async def test_older_data_put_back_is_told_at_the_start_and_for_as_long_as_it_is_there(
+    tmp_path: Path,
+) -> None:
+    node = await opened(tmp_path)
+    await node.accounts.create(ACCOUNT)
+    await node.close()
+    shutil.copytree(tmp_path / "data", tmp_path / "older")
+    node = await opened(tmp_path)
+    for value in ("true", "false"):
+        await node.accounts.set_grants(ACCOUNT, {"Some.Feature": value})
+    await node.close()
+    shutil.rmtree(tmp_path / "data")
+    (tmp_path / "older").rename(tmp_path / "data")
+    with capture_logs() as said:
+        node = await opened(tmp_path)
+    assert "the audit trail lacks what was anchored" in {one["event"] for one in said}
+    for value in ("true", "false", "true", "false"):
+        await node.accounts.set_grants(ACCOUNT, {"Some.Feature": value})
+    await node.keys.anchors.keep()
+    assert b"talkwire_audit_trails_lacking 1.0" in node.metrics.render()
+    anchor = await find_anchor(node.keys.key_store, ACCOUNT)
+    report = await verify(node.database, ACCOUNT, anchor=anchor)
+    assert [finding.number for finding in report.findings] == [3]
+    await node.close()

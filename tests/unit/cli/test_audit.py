@@ -139,3 +139,25 @@ def test_a_trail_says_itself_what_it_lost_when_older_data_is_put_back(shell: She
     assert shell.verify()[0] == 0
     assert '"lost_from":4' in shell.type("audit", "export", ACCOUNT).stdout
     assert json.loads(shell.type("audit", "restored", "--json").stdout) == []
+
+
+def test_a_trail_that_grew_past_what_it_lost_is_missing_it_until_the_operator_says_it_was_restored(
+    shell: Shell, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(shell.data, older)
+    for value in ("grant", "revoke"):
+        shell.type("feature", value, "Messaging.Agent_File_Sharing")
+    shutil.rmtree(shell.data)
+    older.rename(shell.data)
+    for value in ("grant", "revoke", "grant", "revoke"):
+        result = shell.type("feature", value, "Messaging.Agent_File_Sharing", "--json")
+        json.loads(result.stdout)
+        assert "lacks what was anchored" in result.stderr
+    code, (report,) = shell.verify()
+    assert (code, report["anchoredUpTo"], report["records"]) == (1, 5, 7)
+    assert [found["number"] for found in report["findings"]] == [5]
+    told = json.loads(shell.type("audit", "restored", "--json").stdout)
+    assert told == [{"account": ACCOUNT, "lost_from": 4, "lost_to": 5}]
+    code, (report,) = shell.verify()
+    assert (code, report["anchoredUpTo"]) == (0, 8)
