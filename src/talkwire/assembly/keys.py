@@ -4,10 +4,11 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from talkwire.audit.anchors import Anchors
+from talkwire.audit.anchors import Anchors, list_anchored
 from talkwire.audit.model import Act, Entry
 from talkwire.audit.origin import ACTOR
 from talkwire.audit.service import Trail
+from talkwire.audit.store import list_heads
 from talkwire.backends.database.port import Database
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.backends.keystore.sqlite import FILE_NAME, SqliteKeyStore
@@ -18,7 +19,7 @@ from talkwire.vault.errors import MasterKeyWrong
 from talkwire.vault.masters import MasterFile, Masters, MasterSecrets, make_private
 from talkwire.vault.requests import AskedRotations, Told
 from talkwire.vault.service import Vault
-from talkwire.vault.store import find_master_id
+from talkwire.vault.store import find_master_id, list_file_accounts
 
 if TYPE_CHECKING:
     from talkwire.ops.metrics import Metrics
@@ -27,6 +28,12 @@ _LOST = (
     "{} is empty, and the data was written with keys: give the right folder (--keys), or put the keys' backup back "
     "(talkwire restore --keys-from)"
 )
+_FOREIGN = (
+    "{keys} holds the keys of {accounts}, and {data} knows nothing of them: give the right data (--data), see whether "
+    "its disk is there, or give another keys folder (--keys). Only if what they opened is lost, or given up, say so once "
+    "with `talkwire audit restored` and the same folders: the keys of its files are then destroyed within hours"
+)
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,11 @@ async def open_key_store(settings: Settings) -> KeyStore:
     return await SqliteKeyStore.open(folder)
 
 
-async def key_store_of(settings: Settings, database: Database) -> KeyStore:
+async def key_store_of(settings: Settings, database: Database, *, is_given_up: bool = False) -> KeyStore:
     """The migrated key store that the data was written with. Raises as `open_key_store`, and SchemaTooNew.
 
-    A new one beside data that had another would open nothing, and know nothing of what was erased.
+    A new one beside data that had another would open nothing, and know nothing of what was erased. Data that knows
+    nothing of what is in the key store would have its keys swept away as strays: unless all else `is_given_up`.
     """
     storage = settings.storage
     had_keys = bool(await database.read("SELECT 1 AS one FROM audit_heads LIMIT 1"))
@@ -75,14 +83,33 @@ async def key_store_of(settings: Settings, database: Database) -> KeyStore:
     key_store = await open_key_store(settings)
     try:
         await key_store.migrate()
-        is_new = await find_master_id(key_store) is None
+        if had_keys:
+            await _check_had_master(key_store)
+        if not is_given_up:
+            await _check_known(settings, database, key_store)
     except BaseException:
         await key_store.close()
         raise
-    if had_keys and is_new:
-        await key_store.close()
-        raise MasterKeyWrong(_LOST.format("the key store"))
     return key_store
+
+
+async def _check_had_master(key_store: KeyStore) -> None:
+    if await find_master_id(key_store) is None:
+        raise MasterKeyWrong(_LOST.format("the key store"))
+
+
+async def _check_known(settings: Settings, database: Database, key_store: KeyStore) -> None:
+    """Refuse data that has the trail of no account whose trail or files the key store knows."""
+    expected = await list_anchored(key_store) or await list_file_accounts(key_store)
+    known = {account_id for account_id, _ in await list_heads(database)}
+    if not expected or known.intersection(expected):
+        return
+    storage = settings.storage
+    more = len(expected) - MOST_NAMED
+    accounts = ", ".join(expected[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    data = "the database" if storage.database_url else str(storage.data_path)
+    keys = "The key store" if storage.keys_url else str(storage.keys_path)
+    raise MasterKeyWrong(_FOREIGN.format(keys=keys, accounts=accounts, data=data))
 
 
 def recorder(trail: Trail) -> Told:
@@ -102,9 +129,11 @@ def masters_of(settings: Settings) -> Masters:
     return MasterFile(storage.keys_path)
 
 
-async def open_keys(settings: Settings, database: Database, clock: Clock) -> KeyRooms:
-    """Raises MasterKeyWrong, SchemaTooNew, DatabaseInUse, Unavailable."""
-    key_store = await key_store_of(settings, database)
+async def open_keys(
+    settings: Settings, database: Database, clock: Clock, *, is_given_up: bool = False
+) -> KeyRooms:
+    """Raises MasterKeyWrong, SchemaTooNew, DatabaseInUse, Unavailable. `is_given_up` as in `key_store_of`."""
+    key_store = await key_store_of(settings, database, is_given_up=is_given_up)
     try:
         vault = await Vault.open(key_store, masters_of(settings), clock)
         trail = Trail(database, clock, vault)

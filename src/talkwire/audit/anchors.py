@@ -93,6 +93,11 @@ class Anchors:
             return await store.find_head(self._database, account_id) is not None
         return await has_anchored(self._database, account_id, anchor.head)
 
+    async def list_lacking(self) -> list[str]:
+        """Accounts whose data lacks what was anchored, looked up now."""
+        anchors = await _list_anchors(self._keys)
+        return [one for one, anchor in anchors if not await has_anchored(self._database, one, anchor)]
+
     async def begin_anew(self, account_id: str) -> Anchor | None:
         """After a restore: anchor what is there now. Gives the former anchor, which the record of it names."""
         former = await find_anchor(self._keys, account_id)

@@ -18,14 +18,15 @@ from talkwire.audit.verification import verify
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.ids import AccountId
 from talkwire.settings import Files, Settings, Storage
+from talkwire.vault.errors import MasterKeyWrong
 
 ACCOUNT = AccountId("12345678")
 PASSWORD = "correct horse"
 
 
-async def opened(tmp_path: Path) -> Node:
-    storage = Storage(data_folder=str(tmp_path / "data"), keys_folder=str(tmp_path / "keys"))
-    (tmp_path / "data").mkdir(exist_ok=True)
+async def opened(tmp_path: Path, data: str = "data") -> Node:
+    storage = Storage(data_folder=str(tmp_path / data), keys_folder=str(tmp_path / "keys"))
+    (tmp_path / data).mkdir(exist_ok=True)
     return await assemble(Settings(storage=storage, files=Files(rebuild=False)), SystemClock())
 
 
@@ -139,3 +140,13 @@ async def test_older_data_put_back_is_told_at_the_start_and_for_as_long_as_it_is
     report = await verify(node.database, ACCOUNT, anchor=anchor)
     assert [finding.number for finding in report.findings] == [3]
     await node.close()
+
+
+async def test_a_node_does_not_start_on_empty_data_with_keys_in_use(tmp_path: Path) -> None:
+    node = await opened(tmp_path)
+    await node.accounts.create(ACCOUNT)
+    await node.close()
+    with pytest.raises(MasterKeyWrong, match="knows nothing of them"):
+        await opened(tmp_path, "unmounted")
+    again = await opened(tmp_path)
+    await again.close()
