@@ -178,7 +178,7 @@ def file_rooms(ground: FileGround) -> FileRooms:
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
     memory = InMemory(register, previews, verdicts)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
-    retention = Retention(database, clock, ground.switches, erasing, limits.orphan_seconds)
+    retention = Retention(database, clock, ground.switches, erasing, ground.anchors, limits.orphan_seconds)
     sweeping = Sweeping(database, ground.store, ground.vault, ground.anchors, clock)
     return FileRooms(
         files,
