@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from talkwire.audit.anchors import Anchors, list_anchored
-from talkwire.audit.model import Act, Entry
-from talkwire.audit.origin import ACTOR
 from talkwire.audit.service import Trail
 from talkwire.audit.store import list_heads
 from talkwire.backends.database.port import Database
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.backends.keystore.sqlite import FILE_NAME, SqliteKeyStore
+from talkwire.files.temp_urls import TempUrls
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
+from talkwire.kernel.ids import AccountId
 from talkwire.settings import Settings
 from talkwire.vault.errors import MasterKeyWrong
 from talkwire.vault.masters import MasterFile, Masters, MasterSecrets, make_private
-from talkwire.vault.requests import AskedRotations, Told
+from talkwire.vault.requests import Rotations
 from talkwire.vault.service import Vault
 from talkwire.vault.store import find_master_id, list_file_accounts
 
@@ -42,7 +42,7 @@ class KeyRooms:
     vault: Vault
     trail: Trail
     anchors: Anchors
-    rotations: AskedRotations
+    rotations: Rotations
 
     def watch(self, metrics: "Metrics") -> None:
         anchors = self.anchors
@@ -112,15 +112,6 @@ async def _check_known(settings: Settings, database: Database, key_store: KeySto
     raise MasterKeyWrong(_FOREIGN.format(keys=keys, accounts=accounts, data=data))
 
 
-def recorder(trail: Trail) -> Told:
-    """Records rotations in the audit trail."""
-
-    async def told(account_id: str, what: str) -> None:
-        await trail.record(Entry(account_id, Act.KEY_ROTATED, what, actor=ACTOR.get() or "operator"))
-
-    return told
-
-
 def masters_of(settings: Settings) -> Masters:
     """The master keys that the settings name. Raises MasterKeyWrong."""
     storage = settings.storage
@@ -137,8 +128,15 @@ async def open_keys(
     try:
         vault = await Vault.open(key_store, masters_of(settings), clock)
         trail = Trail(database, clock, vault)
-        rotations = AskedRotations(vault, settings.storage.keys_path, recorder(trail))
-        return KeyRooms(key_store, vault, trail, Anchors(database, key_store, clock), rotations)
+        urls = TempUrls(database, clock, settings.files.slot_seconds, vault)
+        rotations = Rotations(vault, lambda account_id: urls.rotate(AccountId(account_id), trail), trail)
+        anchors = Anchors(database, key_store, clock)
+        if not is_given_up:
+            await (
+                anchors.keep()
+            )  # looks whether all that was anchored is there, before anything new is recorded
+        await rotations.tell_ended()
+        return KeyRooms(key_store, vault, trail, anchors, rotations)
     except BaseException:
         await key_store.close()
         raise

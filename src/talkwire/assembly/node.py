@@ -40,6 +40,7 @@ from talkwire.routing.service import Routing
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 from talkwire.storage.process import StorageProcess
+from talkwire.vault.requests import AskedRotations
 from talkwire.webhooks.service import Webhooks
 
 
@@ -106,17 +107,9 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
         raise
 
 
-async def _open_keys(base: Foundation) -> KeyRooms:
-    """Looks whether the data has all that was anchored, before anything new is recorded."""
-    keys = await open_keys(base.settings, base.database, base.clock)
-    await keys.anchors.keep()
-    keys.watch(base.metrics)
-    return keys
-
-
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
-    keys = await _open_keys(base)
+    keys = await open_keys(settings, database, clock)
     await seal_what_lies_open(database, keys.vault)
     identity = identity_rooms(base, keys.trail, keys.vault)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
@@ -137,7 +130,8 @@ async def _assemble(base: Foundation) -> Node:
     app.add_routes(health.routes(checks, lambda: registry.is_draining, base.metrics.render))
     app.add_routes(erasure_routes(erasure.erasures, erasure.receipt_keys))
     base.database.on_commit(base.metrics.batch_committed)
-    files.watch(base.metrics)
+    for room in (files, keys):
+        room.watch(base.metrics)
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     jobs = [
         *jobs_of(base, identity),
@@ -145,7 +139,7 @@ async def _assemble(base: Foundation) -> Node:
         *services.controller.jobs(),
         *audit_jobs(keys.anchors),
         *erasure_jobs(erasure.runs),
-        *keys.rotations.jobs(),
+        *AskedRotations(keys.rotations, settings.storage.keys_path).jobs(),
         *watch_scanner(files.scanner, base.metrics),
     ]
     worker = Worker(jobs, base.metrics.job_ran)

@@ -37,7 +37,7 @@ from talkwire.routing.skill_rules import SkillRules
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 from talkwire.vault.errors import MasterKeyWrong
-from talkwire.vault.requests import Told
+from talkwire.vault.requests import Rotations
 from talkwire.vault.service import Vault
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Desk:
     deliveries: Deliveries
     apps: Apps
     vault: Vault
-    rotated: Told
+    rotations: Rotations
 
 
 Work = Callable[[Desk], Awaitable[Any]]
@@ -237,7 +237,7 @@ def _desk(
         deliveries=Deliveries(database, clock),
         apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),
         vault=keys.vault,
-        rotated=keys.rotations.told,
+        rotations=keys.rotations,
     )
 
 
