@@ -13,6 +13,7 @@ from talkwire.assembly.foundation import Foundation, open_database
 from talkwire.assembly.identity import identity_rooms
 from talkwire.assembly.jobs import jobs_of
 from talkwire.assembly.keys import KeyRooms, open_keys
+from talkwire.assembly.noted_settings import note_settings
 from talkwire.assembly.rooms import services_of, survey_app_of, timing_of
 from talkwire.assembly.scanner import watch_scanner
 from talkwire.assembly.sealing_store import seal_what_lies_open
@@ -107,10 +108,18 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
         raise
 
 
+async def _open_keys(base: Foundation) -> KeyRooms:
+    """With what has to be so before anything else stands on them."""
+    keys = await open_keys(base.settings, base.database, base.clock)
+    await seal_what_lies_open(base.database, keys.vault)
+    await note_settings(base.database, base.settings, keys.trail)
+    keys.watch(base.metrics)
+    return keys
+
+
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
-    keys = await open_keys(settings, database, clock)
-    await seal_what_lies_open(database, keys.vault)
+    keys = await _open_keys(base)
     identity = identity_rooms(base, keys.trail, keys.vault)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
     survey_app = survey_app_of(identity.accounts)
@@ -130,8 +139,7 @@ async def _assemble(base: Foundation) -> Node:
     app.add_routes(health.routes(checks, lambda: registry.is_draining, base.metrics.render))
     app.add_routes(erasure_routes(erasure.erasures, erasure.receipt_keys))
     base.database.on_commit(base.metrics.batch_committed)
-    for room in (files, keys):
-        room.watch(base.metrics)
+    files.watch(base.metrics)
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     jobs = [
         *jobs_of(base, identity),

@@ -17,17 +17,18 @@ from talkwire.audit.service import Trail
 from talkwire.audit.verification import verify
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.ids import AccountId
-from talkwire.settings import Files, Settings, Storage
+from talkwire.settings import Files, Scanner, Settings, Storage
 from talkwire.vault.errors import MasterKeyWrong
 
 ACCOUNT = AccountId("12345678")
 PASSWORD = "correct horse"
 
 
-async def opened(tmp_path: Path, data: str = "data") -> Node:
+async def opened(tmp_path: Path, data: str = "data", clamd: str = "") -> Node:
     storage = Storage(data_folder=str(tmp_path / data), keys_folder=str(tmp_path / "keys"))
     (tmp_path / data).mkdir(exist_ok=True)
-    return await assemble(Settings(storage=storage, files=Files(rebuild=False)), SystemClock())
+    settings = Settings(storage=storage, files=Files(rebuild=False), scanner=Scanner(clamd=clamd))
+    return await assemble(settings, SystemClock())
 
 
 @pytest.fixture
@@ -137,8 +138,10 @@ async def test_older_data_put_back_is_told_at_the_start_and_for_as_long_as_it_is
     await node.keys.anchors.keep()
     assert b"talkwire_audit_trails_lacking 1.0" in node.metrics.render()
     anchor = await find_anchor(node.keys.key_store, ACCOUNT)
+    assert anchor is not None
     report = await verify(node.database, ACCOUNT, anchor=anchor)
-    assert [finding.number for finding in report.findings] == [3]
+    assert report.head.number > anchor.head.number
+    assert [finding.number for finding in report.findings] == [anchor.head.number]
     await node.close()
 
 
@@ -150,3 +153,18 @@ async def test_a_node_does_not_start_on_empty_data_with_keys_in_use(tmp_path: Pa
         await opened(tmp_path, "unmounted")
     again = await opened(tmp_path)
     await again.close()
+
+
+async def test_a_node_s_settings_that_undo_a_promise_are_told_when_they_change(tmp_path: Path) -> None:
+    node = await opened(tmp_path)
+    await node.accounts.create(ACCOUNT)
+    await node.close()
+    for clamd in ("", "", "tcp:127.0.0.1:9", "tcp:127.0.0.1:9", ""):
+        node = await opened(tmp_path, clamd=clamd)
+        told = [record for record in await records(node) if record.act == "setting changed"]
+        await node.close()
+    assert [(record.subject, record.actor, record.detail) for record in told] == [
+        ("node setting rebuild", "server", '{"new":false,"old":null}'),
+        ("node setting clamd", "server", '{"new":"tcp:127.0.0.1:9","old":""}'),
+        ("node setting clamd", "server", '{"new":"","old":"tcp:127.0.0.1:9"}'),
+    ]
