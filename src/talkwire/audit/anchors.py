@@ -74,8 +74,9 @@ class Anchors:
     def _report(self, lacking: dict[str, Head]) -> None:
         self.lacking = frozenset(lacking)
         for account_id, anchor in lacking.items():
-            named = {"anchored_up_to": anchor.number, "anchored_hash": anchor.hash.hex()}
-            log.error("the audit trail lacks what was anchored", account_id=account_id, **named)
+            log.error(
+                "the audit trail lacks what was anchored", account_id=account_id, anchored_up_to=anchor.number
+            )
 
     async def _move(self, moves: Sequence[_Move]) -> None:
         now_ms = self._clock.now_ms()
