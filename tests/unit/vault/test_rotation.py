@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from keys import MASTER, opened_keys, opened_vault
+from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.audit.service import Trail
 from talkwire.audit.store import list_records
 from talkwire.backends.database.port import Database, Row, Unit
@@ -124,7 +125,9 @@ async def test_the_master_key_may_not_get_its_file(tmp_path: Path, monkeypatch: 
 
 @contextlib.asynccontextmanager
 async def rotations_of(vault: Vault, database: Database) -> AsyncIterator[tuple[Rotations, list[str]]]:
-    """Rotations on record in a trail, and whose keys for temporary URLs were rotated."""
+    """Rotations on record in a trail, and whose keys for temporary URLs were rotated. Nobody asks yet."""
+    ACTOR.set("")
+    ORIGIN.set("")
     trail, urls = Trail(database, SystemClock(), vault), list[str]()
 
     async def rotate_urls(account_id: str) -> None:
