@@ -11,6 +11,7 @@ import pytest
 
 from talkwire.accounts.properties import AGENT_FILE_SHARING, CONSUMER_FILE_SHARING, Property
 from talkwire.assembly.files import FileGround, FileRooms, file_rooms
+from talkwire.audit.anchors import Anchors
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.database.sqlite import SqliteDatabase
@@ -239,6 +240,10 @@ class Desk:
 
         await self.database.write(unit)
 
+    async def held(self) -> set[tuple[str, str]]:
+        """Account and id of every file key that somebody holds."""
+        return set(await self.ground.vault.list_made(0, self.clock.now_ms() + 1))
+
     async def messages(self) -> list[dict[str, object]]:
         """What the log says of files."""
         rows = await self.database.read("SELECT event FROM events WHERE account_id = $1", ACCOUNT)
@@ -295,6 +300,7 @@ async def opened_desk(
         store=disk,
         vault=vault,
         trail=Trail(database, clock, vault),
+        anchors=Anchors(database, keys, clock),
         clock=clock,
         tasks=tasks,
         switches=switches,

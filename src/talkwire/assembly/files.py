@@ -6,6 +6,7 @@ from talkwire.assembly.foundation import Foundation
 from talkwire.assembly.keys import KeyRooms
 from talkwire.assembly.sanitation import open_sanitizer
 from talkwire.assembly.scanner import scanner_of
+from talkwire.audit.anchors import Anchors
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.port import FileStore
@@ -54,6 +55,7 @@ class FileGround:
     store: FileStore
     vault: Vault
     trail: Trail
+    anchors: Anchors
     clock: Clock
     tasks: Tasks
     switches: Switches
@@ -112,6 +114,7 @@ async def open_files(
             store=store,
             vault=keys.vault,
             trail=keys.trail,
+            anchors=keys.anchors,
             clock=base.clock,
             tasks=base.tasks,
             switches=switches,
@@ -186,8 +189,8 @@ def file_rooms(ground: FileGround) -> FileRooms:
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
     memory = InMemory(register, previews, verdicts)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
-    retention = Retention(database, clock, ground.switches, erasing, limits.orphan_seconds)
-    sweeping = Sweeping(database, ground.store, ground.vault, clock)
+    retention = Retention(database, clock, ground.switches, erasing, ground.anchors, limits.orphan_seconds)
+    sweeping = Sweeping(database, ground.store, ground.vault, ground.anchors, clock)
     return FileRooms(
         files,
         receiving,

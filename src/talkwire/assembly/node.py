@@ -13,6 +13,7 @@ from talkwire.assembly.foundation import Foundation, open_database
 from talkwire.assembly.identity import identity_rooms
 from talkwire.assembly.jobs import jobs_of
 from talkwire.assembly.keys import KeyRooms, open_keys
+from talkwire.assembly.noted_settings import note_settings
 from talkwire.assembly.rooms import services_of, survey_app_of, timing_of
 from talkwire.assembly.scanner import watch_scanner
 from talkwire.assembly.sealing_store import seal_what_lies_open
@@ -40,6 +41,7 @@ from talkwire.routing.service import Routing
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 from talkwire.storage.process import StorageProcess
+from talkwire.vault.requests import AskedRotations
 from talkwire.webhooks.service import Webhooks
 
 
@@ -106,10 +108,18 @@ async def assemble(settings: Settings, clock: Clock) -> Node:
         raise
 
 
+async def _open_keys(base: Foundation) -> KeyRooms:
+    """With what has to be so before anything else stands on them."""
+    keys = await open_keys(base.settings, base.database, base.clock)
+    await seal_what_lies_open(base.database, keys.vault)
+    await note_settings(base.database, base.settings, keys.trail)
+    keys.watch(base.metrics)
+    return keys
+
+
 async def _assemble(base: Foundation) -> Node:
     settings, clock, database, tasks = base.settings, base.clock, base.database, base.tasks
-    keys = await open_keys(settings, database, clock)
-    await seal_what_lies_open(database, keys.vault)
+    keys = await _open_keys(base)
     identity = identity_rooms(base, keys.trail, keys.vault)
     conversations = Conversations(database, clock, Views(), hydrate=of_row)
     survey_app = survey_app_of(identity.accounts)
@@ -137,7 +147,7 @@ async def _assemble(base: Foundation) -> Node:
         *services.controller.jobs(),
         *audit_jobs(keys.anchors, keys.trail),
         *erasure_jobs(erasure.runs),
-        *keys.rotations.jobs(),
+        *AskedRotations(keys.rotations, settings.storage.keys_path).jobs(),
         *watch_scanner(files.scanner, base.metrics),
     ]
     worker = Worker(jobs, base.metrics.job_ran)

@@ -24,6 +24,7 @@ class Act(StrEnum):
     ERASURE_CANCELLED = "erasure cancelled"
     ERASED = "erased"
     RESTORED = "restored"  # a backup was put back
+    KEY_ROTATION_BEGUN = "key rotation begun"  # with neither of the next, nor "refused", it was broken off
     KEY_ROTATED = "key rotated"
     ACCOUNT_CREATED = "account created"
     SETTING_CHANGED = "setting changed"

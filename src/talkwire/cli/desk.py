@@ -4,11 +4,13 @@ import asyncio
 import getpass
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import structlog
 
 from talkwire.accounts.service import Accounts
 from talkwire.audit.origin import ACTOR, ORIGIN
@@ -36,7 +38,7 @@ from talkwire.routing.skill_rules import SkillRules
 from talkwire.routing.skills import Skills
 from talkwire.settings import Settings
 from talkwire.vault.errors import MasterKeyWrong
-from talkwire.vault.requests import Told
+from talkwire.vault.requests import Rotations
 from talkwire.vault.service import Vault
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Desk:
     deliveries: Deliveries
     apps: Apps
     vault: Vault
-    rotated: Told
+    rotations: Rotations
 
 
 Work = Callable[[Desk], Awaitable[Any]]
@@ -127,8 +129,14 @@ def _user() -> str:
 
 def load_settings(flags: dict[str, Any]) -> Settings:
     """The settings that a command's flags name. Raises BadSettings."""
+    log_aside()
     folders = {name: flags.get(name) for name in ("data_folder", "keys_folder")}
     return load(flags.get("config"), flags=folders)
+
+
+def log_aside() -> None:
+    """What is logged goes to standard error: programs read the answer from standard output."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 async def account_of(desk: Desk, account: str) -> AccountId:
@@ -231,7 +239,7 @@ def _desk(
         deliveries=Deliveries(database, clock),
         apps=Apps(database, clock, keys.vault, acts, allow_plain_loopback=settings.process.demo),
         vault=keys.vault,
-        rotated=keys.rotations.told,
+        rotations=keys.rotations,
     )
 
 

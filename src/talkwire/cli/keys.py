@@ -5,11 +5,12 @@ from typing import Any
 import click
 
 from talkwire.accounts.rules import check_account_id
+from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.cli.desk import Desk, account_of, options, run
 from talkwire.cli.failures import BadRequest
 from talkwire.kernel.errors import TalkwireError
 from talkwire.settings import Settings
-from talkwire.vault.requests import MASTER, ask, rotate
+from talkwire.vault.requests import Key, Request, ask
 
 
 @click.group("keys")
@@ -38,10 +39,10 @@ def rotate_master(**flags: Any) -> None:
     """
 
     async def work(desk: Desk) -> dict[str, Any]:
-        await rotate(desk.vault, MASTER, desk.rotated)
+        await desk.rotations.rotate(Request(Key.MASTER))
         return (await desk.vault.counts())._asdict()
 
-    run(flags, work, lambda settings: _ask(settings, MASTER))
+    run(flags, work, lambda settings: _ask(settings, Key.MASTER))
 
 
 @command.command("rotate-account")
@@ -49,19 +50,34 @@ def rotate_master(**flags: Any) -> None:
 @options
 def rotate_account(account: str, **flags: Any) -> None:
     """Give ACCOUNT a new key, and destroy the old one. A running server is asked to do it."""
+    _rotate_of(account, Key.ACCOUNT, flags)
 
+
+@command.command("rotate-urls")
+@click.argument("account")
+@options
+def rotate_urls(account: str, **flags: Any) -> None:
+    """Give ACCOUNT a new key that signs its temporary URLs. A running server is asked to do it.
+
+    The former key stays valid until the next rotation, so that no URL on its way dies. When it may have become
+    known, rotate twice, a minute apart.
+    """
+    _rotate_of(account, Key.URLS, flags)
+
+
+def _rotate_of(account: str, key: Key, flags: dict[str, Any]) -> None:
     async def work(desk: Desk) -> dict[str, Any]:
         account_id = await account_of(desk, account)
-        await rotate(desk.vault, account_id, desk.rotated)
+        await desk.rotations.rotate(Request(key, account_id))
         return {"account": account_id, "rotated": True}
 
     try:
-        check_account_id(account)  # the running server takes other words for more than one account
+        check_account_id(account)  # the running server does not say what is wrong with it
     except TalkwireError as error:
         raise BadRequest(str(error)) from error
-    run(flags, work, lambda settings: _ask(settings, account))
+    run(flags, work, lambda settings: _ask(settings, key, account))
 
 
-def _ask(settings: Settings, whose: str) -> dict[str, Any]:
-    ask(settings.storage.keys_path, whose)
+def _ask(settings: Settings, key: Key, account: str = "") -> dict[str, Any]:
+    ask(settings.storage.keys_path, Request(key, account, ACTOR.get(), ORIGIN.get()))
     return {"asked": "the running server; its log and the audit trail say when it is done"}

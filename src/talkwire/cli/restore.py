@@ -10,7 +10,7 @@ import click
 from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.backends.database.copying import CopyFailed
 from talkwire.cli.configuration import BadSettings, load
-from talkwire.cli.desk import show
+from talkwire.cli.desk import log_aside, show
 from talkwire.cli.failures import BadRequest, CannotStart
 from talkwire.ops.backup import CannotBackUp, check_apart
 from talkwire.ops.manifest import ManifestBroken
@@ -56,6 +56,7 @@ def command(
     What was erased since the backup was made is erased again at the next start, from the ledger that lies with
     the keys: so restore the data with today's keys, and the keys' backup only when they are lost.
     """
+    log_aside()
     try:
         settings = load(config, flags=flags)
     except BadSettings as error:

@@ -1,10 +1,12 @@
 """Files go when their time is over, or when nobody ever showed them; erasures that a crash broke off are ended."""
 
+from collections.abc import Container
 from itertools import groupby
 from operator import itemgetter
 from typing import Protocol
 
 from talkwire.accounts.properties import FILE_RETENTION_MONTHS, Property
+from talkwire.audit.anchors import Anchors
 from talkwire.backends.database.port import Database
 from talkwire.files import erasing_store as store
 from talkwire.files.erasing import Erasing, NotErased
@@ -34,12 +36,14 @@ class Retention:
         clock: Clock,
         properties: Properties,
         erasing: Erasing,
+        anchors: Anchors,
         orphan_seconds: int,
     ) -> None:
         self._database = database
         self._clock = clock
         self._properties = properties
         self._erasing = erasing
+        self._anchors = anchors
         self._orphan_ms = orphan_seconds * 1000
 
     async def expire(self) -> int:
@@ -59,16 +63,24 @@ class Retention:
         return gone
 
     async def clear_orphans(self) -> int:
-        """Erase what was received long ago and never published; returns how many."""
+        """Erase what was received long ago and never published; returns how many.
+
+        Not by what older data knows, which lacks what was anchored: it may have been published since.
+        """
         gone = 0
         before_ms = self._clock.now_ms() - self._orphan_ms
-        while found := await store.list_forsaken(self._database, before_ms, AT_ONCE):
+        lacking = await self._anchors.list_lacking()
+        while found := await self._list_forsaken(before_ms, lacking):
             for account_id, files in groupby(sorted(found), key=itemgetter(0)):
                 paths = [path for _, path in files]
                 gone += len(
                     await self._erasing.erase(account_id, paths, Gone.ORPHANED.value, only=NEVER_SHOWN)
                 )
         return gone
+
+    async def _list_forsaken(self, before_ms: int, but_of: Container[str]) -> list[tuple[AccountId, str]]:
+        found = await store.list_forsaken(self._database, before_ms, AT_ONCE)
+        return [one for one in found if one[0] not in but_of]
 
     async def finish(self) -> int:
         """End erasures that were broken off; returns how many files that were.

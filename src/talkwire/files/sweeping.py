@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 
+import structlog
+
+from talkwire.audit.anchors import Anchors
 from talkwire.backends.database.port import Database
 from talkwire.backends.filestore.port import FileStore
 from talkwire.files import erasing_store as store
@@ -15,19 +18,27 @@ YOUNG_MS = 3_600_000
 
 AT_ONCE = 200
 
+log = structlog.get_logger()
+
 
 class Sweeping:
-    """Compares what is there with what is known."""
+    """Compares what is there with what is known. Data that lacks what was anchored knows too little for that."""
 
-    def __init__(self, database: Database, file_store: FileStore, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, file_store: FileStore, vault: Vault, anchors: Anchors, clock: Clock
+    ) -> None:
         self._database = database
         self._file_store = file_store
         self._vault = vault
+        self._anchors = anchors
         self._clock = clock
         self._keys_swept_to_ms = 0
 
     async def sweep_objects(self) -> int:
-        """Remove objects that no file has; returns how many."""
+        """Remove objects that no file has; returns how many. None while any account's data is older than its anchor."""
+        if lacking := await self._anchors.list_lacking():
+            log.warning("objects are not swept: data lacks what was anchored", accounts=lacking)
+            return 0
         before_ms = self._clock.now_ms() - YOUNG_MS
         gone = 0
         async with aclosing(self._file_store.list_objects()) as lists:
@@ -38,21 +49,36 @@ class Sweeping:
         return gone
 
     async def sweep_keys(self) -> int:
-        """Shred keys that no file has; returns how many. What was looked through once is not looked through again."""
+        """Shred keys that no file has; returns how many. What was looked through once is not looked through again.
+
+        An account whose data lacks what was anchored of it is left out until `talkwire audit restored`.
+        """
         before_ms = self._clock.now_ms() - YOUNG_MS
         gone, after = 0, ("", "")
+        knows: dict[str, bool] = {}
         while made := await self._vault.list_made(self._keys_swept_to_ms, before_ms, after, AT_ONCE):
             after = made[-1]
             by_account: dict[str, list[str]] = {}
             for account_id, key_id in made:
                 by_account.setdefault(account_id, []).append(key_id)
             for account_id, key_ids in by_account.items():
-                known = await store.list_known_keys(self._database, AccountId(account_id), key_ids)
-                if strays := [key_id for key_id in key_ids if key_id not in known]:
-                    await self._vault.shred_file_keys(account_id, strays)
-                    gone += len(strays)
-        self._keys_swept_to_ms = before_ms
+                if account_id not in knows:
+                    knows[account_id] = await self._anchors.has_trail(account_id)
+                if knows[account_id]:
+                    gone += await self._sweep_keys(account_id, key_ids)
+        left_out = [account_id for account_id, does in knows.items() if not does]
+        if left_out:
+            log.warning("keys are not swept: data lacks what was anchored", accounts=left_out)
+        else:
+            self._keys_swept_to_ms = before_ms
         return gone
+
+    async def _sweep_keys(self, account_id: str, key_ids: Sequence[str]) -> int:
+        known = await store.list_known_keys(self._database, AccountId(account_id), key_ids)
+        strays = [key_id for key_id in key_ids if key_id not in known]
+        if strays:
+            await self._vault.shred_file_keys(account_id, strays)
+        return len(strays)
 
     async def _sweep_objects(self, object_keys: Sequence[str]) -> int:
         known = await store.list_known_objects(self._database, object_keys)

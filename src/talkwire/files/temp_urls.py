@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from talkwire.accounts.cache import Cache
+from talkwire.audit.acts import Acts
+from talkwire.audit.model import Act, Entry
 from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore import tempurl
 from talkwire.files import store
@@ -63,8 +65,8 @@ class TempUrls:
         """Who asked for this download URL; None when that is not known for certain (another node signed it, say)."""
         return self._askers.find(signed.relative_path, signed.expires)
 
-    async def rotate(self, account_id: AccountId) -> None:
-        """Bring in a new key; the one in use stays valid until the next rotation."""
+    async def rotate(self, account_id: AccountId, acts: Acts) -> None:
+        """Bring in a new key, on record; the one in use stays valid until the next rotation."""
         signs_from_ms = self._clock.now_ms() + ROTATION_DELAY_MS
         await self._signing_key(account_id)
         secret = await self._secrets.seal(account_id, new_token())
@@ -72,7 +74,7 @@ class TempUrls:
         async def unit(tx: Transaction) -> None:
             await store.rotate_key(tx, account_id, secret, signs_from_ms)
 
-        await self._database.write(unit)
+        await acts.do(unit, Entry(account_id, Act.KEY_ROTATED, "temporary URL key"))
         self._keys.drop(account_id)
 
     async def _signing_key(self, account_id: AccountId) -> bytes:

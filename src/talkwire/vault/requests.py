@@ -1,35 +1,118 @@
-"""Rotations asked of a running server: a file in the keys folder, which only the server's user can write.
+"""Rotations and who asks for them: at the desk, or of a running server through a file in the keys folder.
 
-Who could write it could also read the keys, so it needs no other permission. The server does what stands
-there and takes the file away; broken off in between, it does it again, which is harmless.
+Only the server's user can write that file. Who could could also read the keys, so it needs no other permission,
+and who asks is believed. The server does what stands there and takes the file away; broken off in between, it
+does it again, which is harmless.
 """
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 
+from talkwire.audit.acts import Acts
+from talkwire.audit.model import Act, Entry, Scalar
+from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.kernel.errors import Conflict
 from talkwire.kernel.jobs import Job
+from talkwire.vault.errors import NothingToRotate
 from talkwire.vault.service import Vault
 
 FILE_NAME = "rotate.request"
-MASTER = "*"
-"""In place of an account: the master key."""
 LOOK_EVERY = timedelta(seconds=2)
-
-Told = Callable[[str, str], Awaitable[None]]
-"""Told of each rotation that was done: an account whose keys lie under the new one, and what was rotated."""
 
 log = structlog.get_logger()
 
 
-def ask(folder: Path, whose: str) -> None:
+class Key(StrEnum):
+    """What can be rotated. The values stand in the trail."""
+
+    MASTER = "master key"
+    ACCOUNT = "account key"
+    URLS = "temporary URL key"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A key, whose it is (the master key: nobody's), and who asks from where."""
+
+    key: Key
+    account_id: str = ""
+    actor: str = ""
+    address: str = ""
+
+
+RotateUrls = Callable[[str], Awaitable[None]]
+"""Gives an account a new key for temporary URLs, and records it in the same commit."""
+
+
+class Rotations:
+    """Rotates keys. The key store has commits of its own, so that it begins is on record before it does."""
+
+    def __init__(self, vault: Vault, rotate_urls: RotateUrls, acts: Acts) -> None:
+        self._vault = vault
+        self._rotate_urls = rotate_urls
+        self._acts = acts
+
+    async def rotate(self, request: Request) -> None:
+        """Raises NothingToRotate, Conflict, Unavailable."""
+        accounts = await self._vault.list_accounts()
+        if request.key is not Key.MASTER and request.account_id not in accounts:
+            raise NothingToRotate(f"Account {request.account_id} has no keys.")
+        if request.key is Key.URLS:
+            await self._rotate_urls(request.account_id)
+        elif request.key is Key.ACCOUNT:
+            await self._recorded(
+                [request.account_id], request.key, partial(self._account, request.account_id)
+            )
+        else:
+            await self._recorded(accounts, request.key, self._vault.rotate_master)
+
+    async def tell_ended(self) -> None:
+        """Record the rotations that were broken off and that the start ended."""
+        for account_id in self._vault.ended:
+            detail = {"ended": "at a start"}
+            await self._acts.record(
+                Entry(account_id, Act.KEY_ROTATED, Key.ACCOUNT, actor="server", detail=detail)
+            )
+
+    async def _account(self, account_id: str) -> str:
+        await self._vault.rotate_account(account_id)
+        return ""
+
+    async def _recorded(self, accounts: Sequence[str], key: Key, work: Callable[[], Awaitable[str]]) -> None:
+        """`work` gives what the new key is called, if it has a name."""
+        await self._tell(accounts, Act.KEY_ROTATION_BEGUN, key)
+        try:
+            named = await work()
+        except Conflict as refusal:
+            await self._tell(
+                accounts, Act.REFUSED, key, {"reason": type(refusal).__name__, "says": str(refusal)}
+            )
+            raise
+        await self._tell(accounts, Act.KEY_ROTATED, f"{key} {named}".rstrip())
+
+    async def _tell(
+        self, accounts: Sequence[str], act: Act, subject: str, detail: Mapping[str, Scalar] | None = None
+    ) -> None:
+        actor = ACTOR.get() or "operator"
+        entries = [Entry(one, act, subject, actor=actor, detail=detail or {}) for one in accounts]
+        if entries:
+            await self._acts.record(*entries)
+
+
+def ask(folder: Path, request: Request) -> None:
     """Ask the server that has this keys folder to rotate a key."""
-    asked = [*_read(folder), whose]
+    _write(folder, [*_read(folder), msgspec.json.encode(request).decode()])
+
+
+def _write(folder: Path, asked: Sequence[str]) -> None:
     aside = folder / (FILE_NAME + ".aside")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -40,30 +123,19 @@ def ask(folder: Path, whose: str) -> None:
 
 
 def _read(folder: Path) -> list[str]:
+    """What is asked, a line each."""
     try:
-        return (folder / FILE_NAME).read_text(encoding="utf-8").split()
+        return (folder / FILE_NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
-
-
-async def rotate(vault: Vault, whose: str, told: Told) -> None:
-    """Rotate an account's key, or the one of MASTER, and tell of it. Raises NothingToRotate, Conflict."""
-    if whose == MASTER:
-        master_id = await vault.rotate_master()
-        for account_id in await vault.list_accounts():
-            await told(account_id, f"master key {master_id}")
-    else:
-        await vault.rotate_account(whose)
-        await told(whose, "account key")
 
 
 class AskedRotations:
     """Does what was asked through the file."""
 
-    def __init__(self, vault: Vault, folder: Path, told: Told) -> None:
-        self._vault = vault
+    def __init__(self, rotations: Rotations, folder: Path) -> None:
+        self._rotations = rotations
         self._folder = folder
-        self.told = told
 
     def jobs(self) -> list[Job]:
         return [Job("vault.rotate", run=self.look, every=LOOK_EVERY, timeout=timedelta(hours=1))]
@@ -71,22 +143,41 @@ class AskedRotations:
     async def look(self) -> None:
         """Do what is asked, if anything is."""
         asked = await asyncio.to_thread(_read, self._folder)
-        for whose in asked:
-            await self._rotate(whose)
+        for line in asked:
+            await self._rotate(line)
         if asked:
             await asyncio.to_thread(self._answered, asked)
 
-    async def _rotate(self, whose: str) -> None:
+    async def _rotate(self, line: str) -> None:
         try:
-            await rotate(self._vault, whose, self.told)
+            request = msgspec.json.decode(line, type=Request)
+        except msgspec.DecodeError:
+            log.warning("what was asked for is no rotation")
+            return
+        told = {"key": request.key.value, "account_id": request.account_id or None}
+        try:
+            with _asking(request):
+                await self._rotations.rotate(request)
         except Conflict as refusal:
-            log.warning("a key was not rotated", whose=whose, reason=str(refusal))
+            log.warning("a key was not rotated", **told, reason=str(refusal))
         else:
-            log.info("a key was rotated", whose=whose)
+            log.info("a key was rotated", **told)
 
-    def _answered(self, asked: list[str]) -> None:
+    def _answered(self, asked: Sequence[str]) -> None:
         """Take away what was done; what was asked meanwhile stays."""
         left = [one for one in _read(self._folder) if one not in asked]
-        (self._folder / FILE_NAME).unlink()
-        for one in left:
-            ask(self._folder, one)
+        if left:
+            _write(self._folder, left)
+        else:
+            (self._folder / FILE_NAME).unlink()
+
+
+@contextmanager
+def _asking(request: Request) -> Iterator[None]:
+    """Whoever asked through the file is who does it."""
+    actor, origin = ACTOR.set(request.actor), ORIGIN.set(request.address)
+    try:
+        yield
+    finally:
+        ORIGIN.reset(origin)
+        ACTOR.reset(actor)

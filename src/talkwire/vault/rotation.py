@@ -37,13 +37,16 @@ class Rotation:
                 raise Conflict("Another node rotates this key now.")
             return await self._sweep(account_id, key_id)
 
-    async def finish(self) -> None:
-        """End what was broken off: accounts that have an older key beside the newest."""
+    async def finish(self) -> list[str]:
+        """End what was broken off: accounts that have an older key beside the newest. Gives those accounts."""
+        ended = []
         for account_id in await list_unfinished(self._store):
             row = await find_account_key(self._store, account_id)
             if row is not None:
                 with contextlib.suppress(Conflict):  # another node is at it: no reason not to start
                     await self._sweep(account_id, row["account_key_id"])
+                    ended.append(account_id)
+        return ended
 
     async def master(self) -> str:
         async with self._one_at_a_time:

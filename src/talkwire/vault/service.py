@@ -25,9 +25,13 @@ _ID_BYTES = 8
 
 
 class Vault:
-    """Makes, finds, shares and shreds keys. Made with `open`. Several nodes may share one key store."""
+    """Makes, finds, shares and shreds keys. Made with `open`. Several nodes may share one key store.
+
+    `ended`: accounts whose rotation had been broken off, and was ended by `open`.
+    """
 
     def __init__(self, store: KeyStore, masters: Masters, clock: Clock) -> None:
+        self.ended: list[str] = []
         self._store = store
         self._clock = clock
         self._ring = Keyring(store, masters, clock, CACHED_KEYS, CACHE_SECONDS)
@@ -41,7 +45,7 @@ class Vault:
         """The vault on a migrated key store; ends rotations that were broken off. Raises MasterKeyWrong."""
         vault = cls(store, masters, clock)
         await vault._ring.open()
-        await vault._rotation.finish()
+        vault.ended = await vault._rotation.finish()
         return vault
 
     # --- files ---

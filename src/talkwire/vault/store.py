@@ -125,6 +125,15 @@ async def list_accounts(store: KeyStore) -> list[str]:
     return [row["account_id"] for row in rows]
 
 
+async def list_file_accounts(store: KeyStore) -> list[str]:
+    """Accounts that have the key of a file."""
+    rows = await store.read(
+        "SELECT DISTINCT account_id FROM account_keys a WHERE live = 1 AND EXISTS"
+        " (SELECT 1 FROM file_keys f WHERE f.account_id = a.account_id AND f.live = 1) ORDER BY account_id"
+    )
+    return [row["account_id"] for row in rows]
+
+
 async def count(store: KeyStore) -> tuple[int, int, int]:
     """Accounts, consumers and files with a key."""
     (row,) = await store.read(

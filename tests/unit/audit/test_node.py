@@ -1,29 +1,39 @@
 """A whole node: what is done over HTTP is on record, with who did it and from where, and nothing goes around it."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
 
 from talkwire.assembly.node import Node, assemble
 from talkwire.audit import store
+from talkwire.audit.anchors import find_anchor
 from talkwire.audit.model import Draft
 from talkwire.audit.service import Trail
+from talkwire.audit.verification import verify
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.ids import AccountId
-from talkwire.settings import Files, Settings, Storage
+from talkwire.settings import Files, Scanner, Settings, Storage
+from talkwire.vault.errors import MasterKeyWrong
 
 ACCOUNT = AccountId("12345678")
 PASSWORD = "correct horse"
 
 
+async def opened(tmp_path: Path, data: str = "data", clamd: str = "") -> Node:
+    storage = Storage(data_folder=str(tmp_path / data), keys_folder=str(tmp_path / "keys"))
+    (tmp_path / data).mkdir(exist_ok=True)
+    settings = Settings(storage=storage, files=Files(rebuild=False), scanner=Scanner(clamd=clamd))
+    return await assemble(settings, SystemClock())
+
+
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    storage = Storage(data_folder=str(tmp_path / "data"), keys_folder=str(tmp_path / "keys"))
-    (tmp_path / "data").mkdir()
-    node = await assemble(Settings(storage=storage, files=Files(rebuild=False)), SystemClock())
+    node = await opened(tmp_path)
     await node.accounts.create(ACCOUNT)
     await node.agents.create_user(ACCOUNT, "ada", PASSWORD, "administrator")
     yield node
@@ -105,3 +115,56 @@ async def test_nothing_is_changed_that_cannot_be_recorded(node: Node) -> None:
     with pytest.raises(Exception, match="audit trail"):
         await node.accounts.set_grants(ACCOUNT, {"Some.Feature": "true"})
     assert not await node.accounts.has_grant(ACCOUNT, "Some.Feature")
+
+
+async def test_older_data_put_back_is_told_at_the_start_and_for_as_long_as_it_is_there(
+    tmp_path: Path,
+) -> None:
+    node = await opened(tmp_path)
+    await node.accounts.create(ACCOUNT)
+    await node.close()
+    shutil.copytree(tmp_path / "data", tmp_path / "older")
+    node = await opened(tmp_path)
+    for value in ("true", "false"):
+        await node.accounts.set_grants(ACCOUNT, {"Some.Feature": value})
+    await node.close()
+    shutil.rmtree(tmp_path / "data")
+    (tmp_path / "older").rename(tmp_path / "data")
+    with capture_logs() as said:
+        node = await opened(tmp_path)
+    assert "the audit trail lacks what was anchored" in {one["event"] for one in said}
+    for value in ("true", "false", "true", "false"):
+        await node.accounts.set_grants(ACCOUNT, {"Some.Feature": value})
+    await node.keys.anchors.keep()
+    assert b"talkwire_audit_trails_lacking 1.0" in node.metrics.render()
+    anchor = await find_anchor(node.keys.key_store, ACCOUNT)
+    assert anchor is not None
+    report = await verify(node.database, ACCOUNT, anchor=anchor)
+    assert report.head.number > anchor.head.number
+    assert [finding.number for finding in report.findings] == [anchor.head.number]
+    await node.close()
+
+
+async def test_a_node_does_not_start_on_empty_data_with_keys_in_use(tmp_path: Path) -> None:
+    node = await opened(tmp_path)
+    await node.accounts.create(ACCOUNT)
+    await node.close()
+    with pytest.raises(MasterKeyWrong, match="knows nothing of them"):
+        await opened(tmp_path, "unmounted")
+    again = await opened(tmp_path)
+    await again.close()
+
+
+async def test_a_node_s_settings_that_undo_a_promise_are_told_when_they_change(tmp_path: Path) -> None:
+    node = await opened(tmp_path)
+    await node.accounts.create(ACCOUNT)
+    await node.close()
+    for clamd in ("", "", "tcp:127.0.0.1:9", "tcp:127.0.0.1:9", ""):
+        node = await opened(tmp_path, clamd=clamd)
+        told = [record for record in await records(node) if record.act == "setting changed"]
+        await node.close()
+    assert [(record.subject, record.actor, record.detail) for record in told] == [
+        ("node setting rebuild", "server", '{"new":false,"old":null}'),
+        ("node setting clamd", "server", '{"new":"tcp:127.0.0.1:9","old":""}'),
+        ("node setting clamd", "server", '{"new":"","old":"tcp:127.0.0.1:9"}'),
+    ]

@@ -187,3 +187,66 @@ def test_only_what_cannot_be_opened_any_more_is_called_erased(shell: Shell) -> N
     asyncio.run(write(shell, forget=True))
     gone = ["(erased)", "(erased)"]
     assert people(shell) == [gone, gone, ["agent-1", HERE], gone]
+
+
+def test_a_trail_that_grew_past_what_it_lost_is_missing_it_until_the_operator_says_it_was_restored(
+    shell: Shell, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(shell.data, older)
+    for value in ("grant", "revoke"):
+        shell.type("feature", value, "Messaging.Agent_File_Sharing")
+    shutil.rmtree(shell.data)
+    older.rename(shell.data)
+    for value in ("grant", "revoke", "grant", "revoke"):
+        result = shell.type("feature", value, "Messaging.Agent_File_Sharing", "--json")
+        json.loads(result.stdout)
+        assert "lacks what was anchored" in result.stderr
+    code, (report,) = shell.verify()
+    assert (code, report["anchoredUpTo"], report["records"]) == (1, 5, 7)
+    assert [found["number"] for found in report["findings"]] == [5]
+    told = json.loads(shell.type("audit", "restored", "--json").stdout)
+    assert told == [{"account": ACCOUNT, "lost_from": 4, "lost_to": 5}]
+    code, (report,) = shell.verify()
+    assert (code, report["anchoredUpTo"]) == (0, 8)
+
+
+def test_empty_data_with_keys_in_use_is_refused_until_the_operator_gives_the_rest_up(
+    shell: Shell, tmp_path: Path
+) -> None:
+    keys, other = ("--keys", str(tmp_path / "data-keys")), Shell(tmp_path / "typo")
+    for words in (("account", "list"), ("keys", "status"), ("account", "create", "87654321")):
+        refused = other.type(*words, *keys)
+        assert refused.exit_code == 1
+        assert f"{other.data} knows nothing of them" in refused.output
+        assert f"keys of {ACCOUNT}, " in refused.output
+        assert "talkwire audit restored" in refused.output
+    assert shell.type("account", "list").exit_code == 0  # nothing happened to the right one
+    assert shell.verify()[0] == 0
+    told = json.loads(other.type("audit", "restored", "--json", *keys).stdout)
+    assert told == [{"account": ACCOUNT, "lost_from": 1, "lost_to": 3}]
+    assert other.type("account", "create", "87654321", *keys).exit_code == 0
+    lines = other.type("audit", "export", ACCOUNT, *keys).stdout
+    assert "restored" in lines
+    code, (report, _) = shell.verify()  # who gave it up and comes back is told
+    assert (code, report["accountId"]) == (1, ACCOUNT)
+
+
+def test_keys_of_files_without_an_anchor_are_enough_to_refuse_empty_data(
+    shell: Shell, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "data-keys" / "keys.db") as connection:  # killed within ten seconds
+        connection.execute("DELETE FROM audit_anchors")
+    connection.close()
+    keys, other = ("--keys", str(tmp_path / "data-keys")), Shell(tmp_path / "typo")
+    assert other.type("account", "list", *keys).exit_code == 0  # no file's key is in danger
+    with sqlite3.connect(tmp_path / "data-keys" / "keys.db") as connection:
+        connection.execute(
+            "INSERT INTO file_keys (account_id, key_id, holder_key_id, wrapped, made_at, live) VALUES (?, '1', '1', '', 1, 1)",
+            (ACCOUNT,),
+        )
+    connection.close()
+    assert other.type("account", "list", *keys).exit_code == 1
+    told = json.loads(other.type("audit", "restored", "--json", *keys).stdout)
+    assert told == [{"account": ACCOUNT, "lost_from": 1, "lost_to": None}]
+    assert other.type("account", "list", *keys).exit_code == 0

@@ -1,7 +1,9 @@
 """`talkwire keys`: on a data folder that no server holds, and beside one that a server does."""
 
 import fcntl
+import getpass
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -56,15 +58,40 @@ def test_an_account_s_key_is_rotated_and_recorded(shell: Shell) -> None:
     assert "no account nobody" in nobody.output
 
 
+def test_the_key_of_temporary_urls_is_rotated_and_recorded(shell: Shell) -> None:
+    for _ in range(2):
+        assert shell.type("keys", "rotate-urls", ACCOUNT).exit_code == 0
+    rotations = shell.rotations()
+    assert len(rotations) == 2
+    assert all("temporary URL key" in line and f"operator {getpass.getuser()}" in line for line in rotations)
+    with sqlite3.connect(shell.data / "talkwire.db") as connection:
+        keys = connection.execute("SELECT number FROM temp_url_keys ORDER BY number").fetchall()
+    connection.close()
+    assert keys == [(2,), (3,)]  # the former one stays valid
+    nobody = shell.type("keys", "rotate-urls", "nobody")
+    assert (nobody.exit_code, "no account nobody" in nobody.output) == (2, True)
+
+
 def test_a_running_server_is_asked(shell: Shell) -> None:
     with (shell.data / "talkwire.db.lock").open("a+") as held:  # as a server holds it
         fcntl.flock(held, fcntl.LOCK_EX)
-        for words in (("rotate-master",), ("rotate-account", ACCOUNT), ("rotate-master",)):
+        for words in (
+            ("rotate-master",),
+            ("rotate-account", ACCOUNT),
+            ("rotate-master",),
+            ("rotate-urls", ACCOUNT),
+        ):
             result = shell.type("keys", *words)
             assert result.exit_code == 0, result.output
             assert "asked" in result.output
         assert shell.type("keys", "status").exit_code == 1
-    assert (shell.keys / "rotate.request").read_text().split() == ["*", ACCOUNT]
+    asked = [json.loads(line) for line in (shell.keys / "rotate.request").read_text().splitlines()]
+    assert [(one["key"], one["account_id"], one["address"]) for one in asked] == [
+        ("master key", "", "cli"),
+        ("account key", ACCOUNT, "cli"),
+        ("temporary URL key", ACCOUNT, "cli"),
+    ]
+    assert {one["actor"] for one in asked} == {f"operator {getpass.getuser()}"}
 
 
 def test_the_wrong_master_key_is_refused(shell: Shell) -> None:

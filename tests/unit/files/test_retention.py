@@ -4,10 +4,12 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from files_desk import ACCOUNT, AGENT, CONSUMER, Desk, pieces
 from pictures import png
 from talkwire.accounts.properties import FILE_RETENTION_MONTHS
+from talkwire.backends.database.port import Transaction
 from talkwire.files import rules
 from talkwire.files.errors import FileNotFound
 from talkwire.files.model import FileState
@@ -122,6 +124,58 @@ async def test_what_a_crash_left_without_a_row_is_swept_when_it_is_old(desk: Des
     assert (await sweeping.sweep_objects(), await sweeping.sweep_keys()) == (0, 0)
     assert await desk.ground.vault.list_held(ACCOUNT, [stray.key_id]) == set()
     assert await desk.fetched(path) == PICTURE
+
+
+async def test_strays_of_data_that_is_older_than_its_anchor_are_kept_until_it_is_said_to_be_restored(
+    desk: Desk,
+) -> None:
+    before = await desk.uploaded(CONSUMER, PICTURE)
+    older = await desk.database.read("SELECT number, hash, code FROM audit_heads")
+    for _ in range(2):
+        await desk.uploaded(CONSUMER, PICTURE)
+    anchors, sweeping, held = desk.ground.anchors, desk.rooms.sweeping, await desk.held()
+    assert len(held) == 3
+    await anchors.keep()
+
+    async def put_back(tx: Transaction) -> None:
+        number, *_ = tuple(older[0])
+        await tx.execute("DELETE FROM audit_records WHERE number > $1", number)
+        await tx.execute("UPDATE audit_heads SET number = $1, hash = $2, code = $3", *tuple(older[0]))
+        await tx.execute("DELETE FROM files WHERE relative_path <> $1", before)
+
+    await desk.database.write(put_back)
+    now = desk.clock.now_ms() / 1000
+    for file in desk.objects():
+        os.utime(file, (now, now))
+    assert await desk.fetched(before) == PICTURE  # recorded: the trail goes on
+    desk.clock.advance(seconds=21_600)
+    for _ in range(20):
+        assert await desk.fetched(before) == PICTURE
+    await anchors.keep()
+    desk.clock.advance(seconds=86_400)
+    assert await desk.rooms.retention.clear_orphans() == 0  # it may have been published since
+    with capture_logs() as said:
+        assert (await sweeping.sweep_objects(), await sweeping.sweep_keys()) == (0, 0)
+    assert [one["accounts"] for one in said] == [[ACCOUNT]] * 2
+    assert await desk.held() == held
+    await anchors.begin_anew(ACCOUNT)  # the operator's word
+    assert (await sweeping.sweep_objects(), await sweeping.sweep_keys()) == (2, 2)
+    assert len(await desk.held()) == 1
+    assert await desk.fetched(before) == PICTURE
+    assert await desk.rooms.retention.clear_orphans() == 1
+
+
+async def test_keys_of_an_account_that_the_data_does_not_know_are_kept(desk: Desk) -> None:
+    await desk.uploaded(CONSUMER, PICTURE)
+
+    async def lose(tx: Transaction) -> None:
+        for table in ("files", "audit_records", "audit_heads"):
+            await tx.execute(f"DELETE FROM {table}")
+
+    await desk.database.write(lose)
+    desk.clock.advance(seconds=21_600)
+    assert await desk.rooms.sweeping.sweep_keys() == 0
+    assert len(await desk.held()) == 1
 
 
 async def test_an_upload_that_came_to_nothing_leaves_no_key(desk: Desk) -> None:

@@ -174,13 +174,13 @@ async def test_keys_rotate_without_killing_urls_in_flight(desk: Desk) -> None:
     before = await desk.slot(CONSUMER)
     elsewhere = desk.reopened()
     await elsewhere.urls.sign("GET", ACCOUNT, before.relative_path)
-    await desk.files.urls.rotate(ACCOUNT)
+    await desk.files.urls.rotate(ACCOUNT, desk.ground.trail)
     during = await desk.slot(CONSUMER)
     desk.clock.advance(seconds=ROTATION_DELAY_MS / 1000)
     after = await desk.slot(CONSUMER)
     for url in (before, during, after):
         await elsewhere.urls.check("PUT", url.relative_path, url.signature, str(url.expires))
-    await desk.files.urls.rotate(ACCOUNT)
+    await desk.files.urls.rotate(ACCOUNT, desk.ground.trail)
     desk.clock.advance(seconds=20)
     with pytest.raises(TempUrlInvalid):
         await desk.files.urls.check("PUT", before.relative_path, before.signature, str(before.expires))

@@ -1,21 +1,26 @@
 """Rotations broken off between any two steps: everything opens, and the next start ends them."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from keys import opened_keys, opened_vault
-from talkwire.backends.database.port import Row, Unit
+from keys import MASTER, opened_keys, opened_vault
+from talkwire.audit.origin import ACTOR, ORIGIN
+from talkwire.audit.service import Trail
+from talkwire.audit.store import list_records
+from talkwire.backends.database.port import Database, Row, Unit
+from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.errors import Unavailable
 from talkwire.vault import masters
 from talkwire.vault.errors import NothingToRotate
-from talkwire.vault.masters import MasterFile
+from talkwire.vault.masters import MasterFile, MasterSecrets
 from talkwire.vault.model import CONSUMER, STAGING, Holder
-from talkwire.vault.requests import MASTER, AskedRotations, ask
+from talkwire.vault.requests import AskedRotations, Key, Request, Rotations, ask
 from talkwire.vault.service import Vault
 
 CONSUMERS = 230  # three batches
@@ -118,26 +123,93 @@ async def test_the_master_key_may_not_get_its_file(tmp_path: Path, monkeypatch: 
         assert {key_id: await vault.file_key("a", key_id) for key_id in kept} == kept
 
 
-async def test_a_server_does_what_is_asked_through_its_folder(tmp_path: Path) -> None:
-    told: list[tuple[str, str]] = []
+@contextlib.asynccontextmanager
+async def rotations_of(vault: Vault, database: Database) -> AsyncIterator[tuple[Rotations, list[str]]]:
+    """Rotations on record in a trail, and whose keys for temporary URLs were rotated. Nobody asks yet."""
+    ACTOR.set("")
+    ORIGIN.set("")
+    trail, urls = Trail(database, SystemClock(), vault), list[str]()
 
-    async def hear(account_id: str, what: str) -> None:
-        told.append((account_id, what))
+    async def rotate_urls(account_id: str) -> None:
+        urls.append(account_id)
 
-    async with opened_vault(tmp_path) as vault:
+    yield Rotations(vault, rotate_urls, trail), urls
+    await trail.close()
+
+
+async def recorded(database: Database, account_id: str = "a") -> list[tuple[str, str, str, str]]:
+    drafts = [record.draft for record in await list_records(database, account_id, 0, 100)]
+    return [(draft.act, draft.subject, draft.actor, draft.address) for draft in drafts]
+
+
+async def test_a_server_does_what_is_asked_through_its_folder_and_says_who_asked(
+    tmp_path: Path, sqlite_database: SqliteDatabase
+) -> None:
+    async with opened_vault(tmp_path) as vault, rotations_of(vault, sqlite_database) as (rotations, urls):
         await vault.create_file_key("a", Holder(STAGING))
         before = (await vault.counts()).master_id
-        asked = AskedRotations(vault, tmp_path, hear)
+        asked = AskedRotations(rotations, tmp_path)
         await asked.look()
-        for whose in (MASTER, "a", "nobody", "a"):
-            ask(tmp_path, whose)
+        for request in (
+            Request(Key.MASTER, actor="operator root", address="cli"),
+            Request(Key.ACCOUNT, "a", "operator ada", "cli"),
+            Request(Key.ACCOUNT, "nobody", "operator ada", "cli"),
+            Request(Key.ACCOUNT, "a", "operator ada", "cli"),
+            Request(Key.URLS, "a", "operator ada", "cli"),
+            Request(Key.URLS, "nobody", "operator ada", "cli"),
+        ):
+            ask(tmp_path, request)
+        with (tmp_path / "rotate.request").open("ab") as file:
+            file.write(b"*\n{}\n\xff\n")  # not from us
         await asked.look()
         after = (await vault.counts()).master_id
         assert after != before
-        assert told == [("a", f"master key {after}"), ("a", "account key")]
+        assert await recorded(sqlite_database) == [
+            ("key rotation begun", "master key", "operator root", "cli"),
+            ("key rotated", f"master key {after}", "operator root", "cli"),
+            ("key rotation begun", "account key", "operator ada", "cli"),
+            ("key rotated", "account key", "operator ada", "cli"),
+        ]
+        assert urls == ["a"]
+        assert await vault.list_accounts() == ["a"]  # nobody has no keys by being named
         assert not (tmp_path / "rotate.request").exists()
         with pytest.raises(NothingToRotate):
             await vault.rotate_account("nobody")
+
+
+async def test_a_rotation_that_was_broken_off_is_on_record_and_so_is_its_end(
+    tmp_path: Path, sqlite_database: SqliteDatabase
+) -> None:
+    await filled(tmp_path)
+    async with opened_keys("sqlite", str(tmp_path)) as store:
+        broken = await Vault.open(Breaking(store, 3, after=False), MasterFile(tmp_path), SystemClock())
+        async with rotations_of(broken, sqlite_database) as (rotations, _):
+            await broken.seal("a", "test", b"the trail's key, say")
+            with pytest.raises(Unavailable):
+                await rotations.rotate(Request(Key.ACCOUNT, "a"))
+        begun = [("key rotation begun", "account key", "operator", "")]
+        assert await recorded(sqlite_database) == begun
+        vault = await Vault.open(store, MasterFile(tmp_path), SystemClock())
+        async with rotations_of(vault, sqlite_database) as (rotations, _):
+            await rotations.tell_ended()
+        ended = [*begun, ("key rotated", "account key", "server", "")]
+        assert await recorded(sqlite_database) == ended
+        assert (await Vault.open(store, MasterFile(tmp_path), SystemClock())).ended == []
+
+
+async def test_a_rotation_that_cannot_be_done_is_recorded_as_refused(
+    tmp_path: Path, sqlite_database: SqliteDatabase
+) -> None:
+    async with opened_keys("sqlite", str(tmp_path)) as store:
+        vault = await Vault.open(store, MasterSecrets(MASTER), SystemClock())
+        await vault.create_file_key("a", Holder(STAGING))
+        async with rotations_of(vault, sqlite_database) as (rotations, _):
+            with pytest.raises(NothingToRotate):
+                await rotations.rotate(Request(Key.MASTER))
+        assert [one[:2] for one in await recorded(sqlite_database)] == [
+            ("key rotation begun", "master key"),
+            ("refused", "master key"),
+        ]
 
 
 class Overtaken(Breaking):
