@@ -1,10 +1,13 @@
 import asyncio
+import sys
+from collections import deque
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from talkwire.backends.database.port import Append, Outcome, Transaction
-from talkwire.backends.database.queue import MOST_ENTRIES_PER_COMMIT, Entry, Work, WriteQueue, fail
+from talkwire.backends.database.queue import MOST_ENTRIES_PER_COMMIT, Entry, Work, WriteQueue, fail, taken
 from talkwire.kernel.errors import Unavailable
 
 
@@ -102,3 +105,23 @@ async def test_a_result_is_handed_to_the_callback_and_to_who_waits() -> None:
     queue.settle([work], idle=True)
     assert heard == ["done"]
     assert await writing == "done"
+
+
+def test_nothing_is_lost_between_who_adds_and_who_takes() -> None:
+    waiting: deque[int] = deque()
+    found: list[int] = []
+
+    def add() -> None:
+        for number in range(100_000):
+            waiting.append(number)
+
+    adding = Thread(target=add)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        adding.start()
+        while adding.is_alive() or waiting:
+            found += taken(waiting)
+    finally:
+        sys.setswitchinterval(interval)
+    assert found == list(range(100_000))

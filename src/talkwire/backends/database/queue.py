@@ -35,28 +35,28 @@ class Work:
 class Awaited(Work):
     """A unit that somebody waits for."""
 
-    __slots__ = ("done", "then")
+    __slots__ = ("_done", "_then")
 
     def __init__(
         self, unit: Unit[Any], then: Callable[[Any], None] | None, done: asyncio.Future[Any]
     ) -> None:
         super().__init__(unit)
-        self.then = then
-        self.done = done
+        self._then = then
+        self._done = done
 
     def settle(self) -> None:
         error = self.error
-        if error is None and self.then is not None:
+        if error is None and self._then is not None:
             try:
-                self.then(self.result)
+                self._then(self.result)
             except Exception as failed:  # noqa: BLE001 -- it is raised to whoever awaits the write
                 error = failed
-        if self.done.done():  # whoever waited has gone; the work itself stands
+        if self._done.done():  # whoever waited has gone; the work itself stands
             return
         if error is None:
-            self.done.set_result(self.result)
+            self._done.set_result(self.result)
         else:
-            self.done.set_exception(error)
+            self._done.set_exception(error)
 
 
 class Joint(Work):
@@ -171,6 +171,14 @@ class WriteQueue:
         elif self._drained is not None:
             self._drained.set_result(None)
             self._drained = None
+
+
+def taken(waiting: deque[T]) -> list[T]:
+    """Everything that waits, in whatever thread this is called.
+
+    It is taken one by one out of the same deque: whoever adds to it just now adds to nothing that was put aside.
+    """
+    return [waiting.popleft() for _ in range(len(waiting))]
 
 
 def fail(batch: Sequence[Entry], error: Unavailable) -> None:

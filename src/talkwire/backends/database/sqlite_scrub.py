@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from talkwire.backends.database.queue import taken
 from talkwire.backends.database.sqlite_checkpoint import copy_log, empty_log, impatient
 from talkwire.backends.database.sqlite_gaps import Gaps, NotOurs
 from talkwire.kernel.errors import Unavailable
@@ -30,7 +32,7 @@ class Scrubber:
         self._path = path
         self._turn = turn
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[Errand, asyncio.Future[Sequence[int] | None]]] = []
+        self._waiting: deque[tuple[Errand, asyncio.Future[Sequence[int] | None]]] = deque()
         self._gaps: Gaps | None = None
 
     async def scrub(self) -> None:
@@ -49,7 +51,7 @@ class Scrubber:
 
     def tidy(self, writer: sqlite3.Connection) -> bool:
         """Called by the writer between two transactions; whether there was anything to do. Never raises."""
-        waiting, self._waiting = self._waiting, []
+        waiting = taken(self._waiting)
         if not waiting:
             return False
         given: Sequence[Sequence[int] | None] = [None] * len(waiting)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO
 
 from talkwire.backends.database.migrations import bring_forward, list_migrations
 from talkwire.backends.database.port import Row, T, Transaction, Unit
-from talkwire.backends.database.queue import Entry, WriteQueue
+from talkwire.backends.database.queue import Entry, WriteQueue, taken
 from talkwire.backends.database.sqlite_checkpoint import Checkpointer, answer, empty_log
 from talkwire.backends.database.sqlite_connection import (
     connect,
@@ -41,7 +42,7 @@ class SqliteKeyStore:
     def __init__(self, path: Path, lock: IO[str]) -> None:
         self._lock = lock
         self._loop = asyncio.get_running_loop()
-        self._shredding: list[asyncio.Future[bool]] = []
+        self._shredding: deque[asyncio.Future[bool]] = deque()  # added to by the loop, emptied by the writer
         self._queue = WriteQueue(start=self._wake)
         self._checkpointer = Checkpointer(path)
         connect_securely = partial(connect, path, secure_delete=True)
@@ -111,8 +112,7 @@ class SqliteKeyStore:
 
     def _tidy(self, writer: sqlite3.Connection) -> None:
         """Called by the writer between two transactions."""
-        waiting, self._shredding = self._shredding, []
-        if waiting:
+        if waiting := taken(self._shredding):
             self._loop.call_soon_threadsafe(answer, waiting, empty_log(writer))
         else:
             self._checkpointer.committed(writer)
