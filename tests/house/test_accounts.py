@@ -9,12 +9,15 @@ STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT|WITH) .*\b(FROM|SET|INT
 NAMED = re.compile(r"\baccount_id = ")
 
 ASKED_AT_A_START = {
+    "assembly/noted_settings.py:_list_noted",
     "assembly/keys.py:key_store_of",
     "assembly/restored.py:_wrong_trails",
     "assembly/sealing_store.py:_seal",
+    "history/erasure_store.py:list_cancelled",
     "history/erasure_store.py:list_seen",
     "history/erasure_store.py:release_claims",
     "history/ledger_store.py:list_entries",
+    "history/receipt_keys_store.py:list_in_data",
     "routing/store.py:accounts_with_suggestions",
     "routing/store.py:all_present_agents",
     "routing/store.py:all_waiting_rings",
@@ -32,7 +35,7 @@ WORK_WHOSEVER_IT_IS = {  # a queue of the server's own: each row says its accoun
 }
 WHICH_ACCOUNTS_THERE_ARE = {
     "accounts/store.py:list_accounts",
-    "audit/anchors.py:list_anchored",
+    "audit/anchors.py:_list_anchors",
     "audit/store.py:list_accounts",
     "audit/store.py:list_heads",
     "files/erasing_store.py:list_accounts",
@@ -52,6 +55,7 @@ COLUMNS_PUT_IN = {  # the account is in what `{…}` stands for, or in what is p
     "conversations/listing_store.py:list_ids",
     "files/store.py:insert_file",
     "history/erasure_store.py:insert_request",
+    "history/receipt_keys_store.py:insert_key",
 }
 OF_ALL_ACCOUNTS = (
     ASKED_AT_A_START
