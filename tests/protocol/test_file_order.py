@@ -1,16 +1,21 @@
 """A file keeps its place among what its socket sends. Source: docs/protocol.md 4.2."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from bench.pictures import grey_jpeg
 from pictures import png
 from protocol.stage import CLOSE, Cast, Socket, Stage, new_cast, staged
-from talkwire.settings import Files, Scanner, Settings
+from talkwire.gateway import connection
+from talkwire.settings import Files, Sanitation, Scanner, Settings
 
 PICTURE = png(64, 48)
+LARGE = grey_jpeg(30_000, 6000, 6000)
+"""Takes a worker some tenths of a second."""
 
 
 @pytest.fixture
@@ -27,19 +32,19 @@ async def cast(stage: Stage) -> AsyncIterator[Cast]:
     await made.leave()
 
 
-async def upload(cast: Cast, socket: Socket) -> str:
+async def upload(cast: Cast, socket: Socket, data: bytes = PICTURE) -> str:
     """Send a picture; its path."""
-    claim = {"fileSize": len(PICTURE), "fileType": "PNG"}
+    claim = {"fileSize": len(data), "fileType": "PNG"}
     slot = (await socket.ask("ms.GenerateURLForUploadFile", claim))["body"]
     url = f"http://{cast.stage.address}{slot['relativePath']}"
-    async with cast.stage.http.put(url, params=slot["queryParams"], data=PICTURE) as response:
+    async with cast.stage.http.put(url, params=slot["queryParams"], data=data) as response:
         assert response.status == 201
     path: str = slot["relativePath"]
     return path
 
 
-def picture(talk: str, path: str) -> dict[str, object]:
-    message = {"relativePath": path, "fileType": "PNG"}
+def picture(talk: str, path: str, preview: str = "") -> dict[str, object]:
+    message = {"relativePath": path, "fileType": "PNG", "preview": preview}
     return {
         "dialogId": talk,
         "event": {"type": "ContentEvent", "contentType": "hosted/file", "message": message},
@@ -103,6 +108,26 @@ async def test_a_file_that_has_no_verdict_yet_lets_the_others_pass(tmp_path: Pat
         found = await publish(consumer, picture(talk, path), text(talk))
         assert [(number, code) for number, code, _ in found] == [("1", 200), ("0", 503)]
         assert found[0][2] == {"sequence": 0}
+        await cast.leave()
+
+
+async def test_a_preview_that_has_to_wait_for_others_pictures_lets_the_others_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PREVIEW_SECONDS", 0.02)
+    async with staged(tmp_path, Settings(sanitation=Sanitation(rebuild_workers=1))) as stage:
+        cast = await new_cast(stage)
+        await cast.share_files()
+        consumer, other = await cast.connect("consumer"), await cast.connect("consumer2")
+        talk = await cast.talk(consumer)
+        path = await upload(cast, consumer)
+        await judged(cast, path)
+        for _ in range(4):
+            await upload(cast, other, LARGE)
+        with_preview = picture(talk, path, f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}")
+        found = await publish(consumer, with_preview, text(talk))
+        assert [(number, code) for number, code, _ in found] == [("1", 200), ("0", 200)]
+        assert [body for _, _, body in found] == [{"sequence": 0}, {"sequence": 1}]
         await cast.leave()
 
 

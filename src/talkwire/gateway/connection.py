@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from talkwire.gateway.desks import Desks
 from talkwire.gateway.following import Following
 from talkwire.gateway.frames import event_frame, text_frame
 from talkwire.gateway.outbox import LARGE_BYTES, Outbox
+from talkwire.gateway.owed import Owed, Slot
 from talkwire.gateway.peer import Connect, Dismiss, Peer, Perform, Refuse, Step, header_items
 from talkwire.handlers.call import Call
 from talkwire.handlers.dispatch import Dispatch
@@ -43,20 +43,8 @@ IDEMPOTENCY_KEY = ".talkwire.IdempotencyKey"
 MAX_UNANSWERED = 1_000
 MAX_FILES_WAITING = 32
 LOOK_SECONDS = 0.005
-
-
-class _Slot:
-    """A place in the order of answers."""
-
-    __slots__ = ("answer", "request_id")
-
-    def __init__(self, request_id: str, answer: bytes | None = None) -> None:
-        self.request_id = request_id
-        self.answer = answer
-
-
-_NOTHING_OWED: deque[_Slot] = deque()
-"""Shared by all who never published: an empty deque is the largest part of an idle socket that is ours."""
+PREVIEW_SECONDS = 0.5
+"""How long a socket waits until a publisher's own preview is made anew: the pictures of others may be before it."""
 
 
 class Connection:
@@ -69,12 +57,11 @@ class Connection:
         "_files_waiting",
         "_find_view",
         "_is_v3",
+        "_owed",
         "_publish_type",
-        "_quiet",
         "_services",
         "_stream",
         "_tasks",
-        "_unanswered",
         "account_id",
         "close_code",
         "close_reason",
@@ -118,8 +105,7 @@ class Connection:
         self._is_v3 = peer.dialect.is_v3
         self._find_view = services.publishing.find_view
         self._publish_type = PUBLISH.answer_type(peer.dialect).encode()
-        self._unanswered = _NOTHING_OWED
-        self._quiet: asyncio.Future[None] | None = None
+        self._owed = Owed(outbox)
         self._files_waiting = 0
         self.properties: dict[str, Any] = {}
         self.following = Following(self, services, desks, tasks)
@@ -137,7 +123,7 @@ class Connection:
         return self._take(step)
 
     async def _take(self, step: Step) -> None:
-        await self._answered()
+        await self._owed.settled()
         match step:
             case Refuse(payload):
                 self._send(payload)
@@ -203,20 +189,20 @@ class Connection:
                 None if type(event) is ContentEvent and event.content_type == TEXT else hosted_file_of(event)
             )
         except TalkwireError as error:
-            self._put_slot(_Slot(request.text_id, self.peer.refusal(request.text_id, error)))
-            self._send_answered()
+            self._owed.put(Slot(request.text_id, self.peer.refusal(request.text_id, error)))
+            self._owed.send()
             return None
         if file is not None:
             return self._publish_file(request, body, file)
         view = self._find_view(self.account_id, body.dialog_id)
-        if view is None or len(self._unanswered) > MAX_UNANSWERED:
+        if view is None or len(self._owed) > MAX_UNANSWERED:
             return self._publish_slowly(request, body)
         self._submit(request, body, view)
         return None
 
     async def _publish_slowly(self, request: Request, body: PublishEvent) -> None:
         """The view has to be read first, or too many answers are owed already."""
-        await self._answered()
+        await self._owed.settled()
         who: Principal = self.peer.who  # type: ignore[assignment]
         try:
             view = await self._services.publishing.get_view(who, body.dialog_id)
@@ -226,8 +212,8 @@ class Connection:
         self._submit(request, body, view)
 
     def _submit(self, request: Request, body: PublishEvent, view: View) -> None:
-        slot = _Slot(request.text_id)
-        self._put_slot(slot)
+        slot = Slot(request.text_id)
+        self._owed.put(slot)
         try:
             call = self._call_of(request)
             self._services.publishing.submit(
@@ -242,12 +228,12 @@ class Connection:
             if request.headers:  # maybe a repeat of what could be done then
                 self._tasks.start(self._refuse(slot, request, body, error), "gateway: refuse")
                 return
-            slot.answer = self.peer.refusal(request.text_id, error)
-            self._send_answered()
+            slot.payload = self.peer.refusal(request.text_id, error)
+            self._owed.send()
 
-    async def _refuse(self, slot: _Slot, request: Request, body: PublishEvent, error: TalkwireError) -> None:
-        slot.answer = await self._refusal(request, body, error)
-        self._send_answered()
+    async def _refuse(self, slot: Slot, request: Request, body: PublishEvent, error: TalkwireError) -> None:
+        slot.payload = await self._refusal(request, body, error)
+        self._owed.send()
 
     async def _refusal(self, request: Request, body: PublishEvent, error: Exception) -> bytes:
         """The answer to a publish that may not be: a refusal, or what it was answered when it came first."""
@@ -262,14 +248,9 @@ class Connection:
             return self.peer.refusal(request.text_id, error)
         return publish_answer(codec.encode(request.text_id), self._publish_type, first)
 
-    def _put_slot(self, slot: _Slot) -> None:
-        if self._unanswered is _NOTHING_OWED:
-            self._unanswered = deque()
-        self._unanswered.append(slot)
-
-    def _published(self, slot: _Slot, entry: LoggedEvent) -> None:
-        slot.answer = self._publish_answer(slot.request_id, entry)
-        self._send_answered()
+    def _published(self, slot: Slot, entry: LoggedEvent) -> None:
+        slot.payload = self._publish_answer(slot.request_id, entry)
+        self._owed.send()
 
     def _publish_answer(self, request_id: str, entry: LoggedEvent) -> bytes:
         """Chat states answer 0. Source: docs/protocol.md 5.6."""
@@ -280,43 +261,27 @@ class Connection:
             return self.peer.refusal(request_id, refusal)
         return self._dispatch.fault(request_id, PUBLISH, refusal)
 
-    def _send_answered(self) -> None:
-        """Send the answers that are due, in the order of their requests."""
-        unanswered = self._unanswered
-        while unanswered and (answer := unanswered[0].answer) is not None:
-            unanswered.popleft()
-            self.outbox.put(text_frame(answer))
-        if not unanswered and self._quiet is not None:
-            self._quiet.set_result(None)
-            self._quiet = None
-
-    async def _answered(self) -> None:
-        """Wait until every publish taken so far is answered."""
-        if self._unanswered:
-            if self._quiet is None:
-                self._quiet = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._quiet)
-
     # --- files ----------------------------------------------------------------------------------
 
     async def _publish_file(self, request: Request, body: PublishEvent, file: HostedFileMessage) -> None:
-        """In its place among the others when the file is judged; else it steps out of line, and is numbered then."""
-        if len(self._unanswered) > MAX_UNANSWERED:
-            await self._answered()
-        slot = _Slot(request.text_id)
+        """In its place among the others when all of it is at hand; else it steps out of line, and is numbered then."""
+        if len(self._owed) > MAX_UNANSWERED:
+            await self._owed.settled()
+        slot = Slot(request.text_id)
         submit = self._services.file_publishing.submit
         try:
-            await self._submit_file(submit, request, body, file, partial(self._published, slot))
-        except NotJudgedYet:
+            async with asyncio.timeout(PREVIEW_SECONDS if file.preview else None):
+                await self._submit_file(submit, request, body, file, partial(self._published, slot))
+        except (NotJudgedYet, TimeoutError):
             if self._files_waiting < MAX_FILES_WAITING:
                 self._files_waiting += 1
                 self._tasks.start(self._publish_when_judged(request, body, file), "gateway: publish file")
                 return
-            slot.answer = self.peer.refusal(request.text_id, TooManyRequests("Too many files at once"))
+            slot.payload = self.peer.refusal(request.text_id, TooManyRequests("Too many files at once"))
         except Exception as error:  # noqa: BLE001 -- recorded and answered: nobody waits for ever
-            slot.answer = await self._refusal(request, body, error)
-        self._put_slot(slot)
-        self._send_answered()
+            slot.payload = await self._refusal(request, body, error)
+        self._owed.put(slot)
+        self._owed.send()
 
     async def _publish_when_judged(
         self, request: Request, body: PublishEvent, file: HostedFileMessage
@@ -369,7 +334,7 @@ class Connection:
 
     @property
     def _owes(self) -> bool:
-        return self.is_busy or bool(self._unanswered) or self._files_waiting > 0
+        return self.is_busy or len(self._owed) > 0 or self._files_waiting > 0
 
     @property
     def is_mobile(self) -> bool:

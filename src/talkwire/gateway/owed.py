@@ -1,0 +1,58 @@
+"""The answers a socket owes, in the order of its requests: one that is ready waits for those before it."""
+
+import asyncio
+from collections import deque
+
+from talkwire.gateway.frames import text_frame
+from talkwire.gateway.outbox import Outbox
+
+
+class Slot:
+    """A place in the order of answers; empty until its payload is there."""
+
+    __slots__ = ("payload", "request_id")
+
+    def __init__(self, request_id: str, payload: bytes | None = None) -> None:
+        self.request_id = request_id
+        self.payload = payload
+
+
+_NOTHING: deque[Slot] = deque()
+"""Shared by all who never published: an empty deque is the largest part of an idle socket that is ours."""
+
+
+class Owed:
+    """Sends what is due through the socket's outbox."""
+
+    __slots__ = ("_none", "_outbox", "_slots")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._slots = _NOTHING
+        self._none: asyncio.Future[None] | None = None  # somebody waits until nothing is owed
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def put(self, slot: Slot) -> None:
+        """Take the next place."""
+        if self._slots is _NOTHING:
+            self._slots = deque()
+        self._slots.append(slot)
+
+    def send(self) -> None:
+        """Send the answers that are due."""
+        slots = self._slots
+        while slots and (payload := slots[0].payload) is not None:
+            slots.popleft()
+            self._outbox.put(text_frame(payload))
+        if not slots and self._none is not None:
+            self._none.set_result(None)
+            self._none = None
+
+    async def settled(self) -> None:
+        """Wait until nothing is owed."""
+        if self._slots:
+            if self._none is None:
+                self._none = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._none)
