@@ -45,8 +45,8 @@ async def test_sockets_events_commits_and_uploads_are_counted(live: Live, tmp_pa
             await consumer.say(conversation_id, f"line {number}")
         await consumer.share(conversation_id, png_file(tmp_path), "a picture")
         assert metric(live, 'talkwire_sockets{role="consumer"}') == 1
-    assert metric(live, "talkwire_events_appended_total") == 3
-    assert metric(live, "talkwire_batch_events_count") == 3
+    assert metric(live, "talkwire_events_appended_total") == 4
+    assert metric(live, "talkwire_batch_events_count") == 4
     assert metric(live, "talkwire_commit_seconds_count") > metric(live, "talkwire_batch_events_count")
     await until(lambda: counts(live, 'talkwire_uploads_total{status="201"}'))  # told by the storage process
     assert metric(live, 'talkwire_uploads_total{status="201"}') == 1
