@@ -362,7 +362,7 @@ class Scanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(gt=0, le=600, description="For a scan, and for its turn; more than clamd's `MaxScanTime`."),
     ] = 30
     clamd_scans: Annotated[
-        int, Meta(ge=1, le=256, description="Scans at once; no more than clamd's own `MaxThreads`.")
+        int, Meta(ge=2, le=256, description="Scans at once; no more than clamd's own `MaxThreads`.")
     ] = 8
 
 

@@ -44,7 +44,7 @@ class Askers:
         return expires
 
     def find(self, relative_path: str, expires: int) -> Asker | None:
-        """Whose URL this is; None when that is not known for certain."""
+        """Whose URL this is, of those that this node signed; None when several share it, or nobody is remembered."""
         return self._known.get((relative_path, expires))
 
     def _has_room(self, latest: int) -> bool:

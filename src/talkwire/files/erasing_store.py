@@ -25,16 +25,20 @@ async def list_of_conversations(
     return [row["relative_path"] for row in rows]
 
 
-async def list_forsaken(database: Database, before_ms: int, limit: int) -> list[tuple[AccountId, str]]:
-    """Files of every account that were received before and never published; erasures that were broken off."""
+async def list_forsaken(
+    database: Database, before_ms: int, but_of: Sequence[str], limit: int
+) -> list[tuple[AccountId, str]]:
+    """Files of every account but some that were received before and never published, the oldest of each state."""
     found: list[tuple[AccountId, str]] = []
+    others = "".join(f" AND account_id <> ${number}" for number in range(4, len(but_of) + 4))
     for state in ("received", "clean", "rejected"):  # each a run over the index of what is not published
         rows = await database.read(
             "SELECT account_id, relative_path FROM files WHERE state = $1 AND state <> 'published'"
-            " AND received_at < $2 ORDER BY received_at LIMIT $3",
+            f" AND received_at < $2{others} ORDER BY received_at LIMIT $3",
             state,
             before_ms,
             limit,
+            *but_of,
         )
         found += [(AccountId(row["account_id"]), row["relative_path"]) for row in rows]
     return found

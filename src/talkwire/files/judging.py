@@ -117,7 +117,7 @@ class Judge:
         """Take in hand what nobody has; returns how many that were."""
         now_ms = self._clock.now_ms()
         before_ms = now_ms if before_ms is None else before_ms
-        room = min(AT_ONCE, MOST_IN_HAND - len(self._in_hand))
+        room = min(AT_ONCE, MOST_IN_HAND - len(self._in_hand) + len(self._apart))
         if room < 1:
             return 0  # another node may have some
         try:

@@ -1,6 +1,5 @@
 """Files go when their time is over, or when nobody ever showed them; erasures that a crash broke off are ended."""
 
-from collections.abc import Container
 from itertools import groupby
 from operator import itemgetter
 from typing import Protocol
@@ -70,17 +69,13 @@ class Retention:
         gone = 0
         before_ms = self._clock.now_ms() - self._orphan_ms
         lacking = await self._anchors.list_lacking()
-        while found := await self._list_forsaken(before_ms, lacking):
+        while found := await store.list_forsaken(self._database, before_ms, lacking, AT_ONCE):
             for account_id, files in groupby(sorted(found), key=itemgetter(0)):
                 paths = [path for _, path in files]
                 gone += len(
                     await self._erasing.erase(account_id, paths, Gone.ORPHANED.value, only=NEVER_SHOWN)
                 )
         return gone
-
-    async def _list_forsaken(self, before_ms: int, but_of: Container[str]) -> list[tuple[AccountId, str]]:
-        found = await store.list_forsaken(self._database, before_ms, AT_ONCE)
-        return [one for one in found if one[0] not in but_of]
 
     async def finish(self) -> int:
         """End erasures that were broken off; returns how many files that were.

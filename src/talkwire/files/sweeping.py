@@ -33,6 +33,7 @@ class Sweeping:
         self._anchors = anchors
         self._clock = clock
         self._keys_swept_to_ms = 0
+        self._left_out: dict[str, int] = {}  # from when on an account's keys were not looked through
 
     async def sweep_objects(self) -> int:
         """Remove objects that no file has; returns how many. None while any account's data is older than its anchor."""
@@ -54,9 +55,10 @@ class Sweeping:
         An account whose data lacks what was anchored of it is left out until `talkwire audit restored`.
         """
         before_ms = self._clock.now_ms() - YOUNG_MS
+        from_ms = await self._sweep_keys_from()
         gone, after = 0, ("", "")
         knows: dict[str, bool] = {}
-        while made := await self._vault.list_made(self._keys_swept_to_ms, before_ms, after, AT_ONCE):
+        while made := await self._vault.list_made(from_ms, before_ms, after, AT_ONCE):
             after = made[-1]
             by_account: dict[str, list[str]] = {}
             for account_id, key_id in made:
@@ -66,12 +68,17 @@ class Sweeping:
                     knows[account_id] = await self._anchors.has_trail(account_id)
                 if knows[account_id]:
                     gone += await self._sweep_keys(account_id, key_ids)
-        left_out = [account_id for account_id, does in knows.items() if not does]
-        if left_out:
-            log.warning("keys are not swept: data lacks what was anchored", accounts=left_out)
-        else:
-            self._keys_swept_to_ms = before_ms
+        for account_id in (account_id for account_id, does in knows.items() if not does):
+            self._left_out.setdefault(account_id, from_ms)
+        if self._left_out:
+            log.warning("keys are not swept: data lacks what was anchored", accounts=sorted(self._left_out))
+        self._keys_swept_to_ms = before_ms
         return gone
+
+    async def _sweep_keys_from(self) -> int:
+        """Where the last look ended; further back when an account that was left out has its trail again."""
+        back = [account_id for account_id in self._left_out if await self._anchors.has_trail(account_id)]
+        return min([self._keys_swept_to_ms, *(self._left_out.pop(account_id) for account_id in back)])
 
     async def _sweep_keys(self, account_id: str, key_ids: Sequence[str]) -> int:
         known = await store.list_known_keys(self._database, AccountId(account_id), key_ids)

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -11,9 +12,12 @@ from pictures import png
 from talkwire.accounts.properties import FILE_RETENTION_MONTHS
 from talkwire.backends.database.port import Transaction
 from talkwire.files import rules
+from talkwire.files.erasing_store import list_forsaken
 from talkwire.files.errors import FileNotFound
-from talkwire.files.model import FileState
+from talkwire.files.model import Claim, FileState
+from talkwire.files.store import find_file, insert_file
 from talkwire.kernel.errors import Unavailable
+from talkwire.kernel.ids import AccountId
 from talkwire.vault.model import STAGING, Holder
 
 PICTURE = png(5, 5)
@@ -203,3 +207,21 @@ async def test_an_erasure_that_fails_holds_up_no_other(desk: Desk, which: int) -
     assert left["object_key"] == stubborn.name
     stubborn.rmdir()
     assert await desk.rooms.retention.finish() == 1
+
+
+async def test_files_of_accounts_that_are_left_out_take_no_place_of_others(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    file = await find_file(desk.database, ACCOUNT, path)
+    assert file is not None
+    lost = [
+        msgspec.structs.replace(file, account_id=AccountId(name), received_at_ms=file.received_at_ms - 1)
+        for name in ("lost", "gone")
+    ]
+
+    async def unit(tx: Transaction) -> None:
+        for one in lost:
+            await insert_file(tx, one, Claim("", 0))
+
+    await desk.database.write(unit)
+    assert await list_forsaken(desk.database, 2**60, ["lost", "gone"], 1) == [(ACCOUNT, path)]
+    assert len(await list_forsaken(desk.database, 2**60, [], 10)) == 3
