@@ -186,7 +186,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sign_ups_per_minute: Annotated[int, Meta(ge=1, description="Consumer sign-ups per address.")] = 1_000
     sign_ups_per_second: Annotated[
         int, Meta(ge=1, description="Consumer sign-ups of all together; who comes faster waits in line.")
-    ] = 500
+    ] = 200
     failed_logins_per_minute: Annotated[int, Meta(ge=1, description="Per user and address.")] = 10
     session_idle_seconds: Annotated[
         int, Meta(ge=60, description="An agent's sign-in that was not used or refreshed so long ends.")

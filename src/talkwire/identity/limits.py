@@ -20,5 +20,5 @@ class ConsumerLimits:
     anonymous_seconds: int = 600
     renewable_hours: int = 730
     sign_ups_per_minute: int = 1_000  # of one address
-    sign_ups_per_second: int = 500  # of all together; who comes faster waits in line
+    sign_ups_per_second: int = 200  # of all together; who comes faster waits in line
     profile_bytes: int = 65_536
