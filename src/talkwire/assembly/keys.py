@@ -54,10 +54,17 @@ class KeyRooms:
         )
 
     async def close(self) -> None:
-        await self.trail.close()
-        with contextlib.suppress(Unavailable):  # the next start anchors what this one could not
-            await self.anchors.keep()
-        await self.key_store.close()
+        try:
+            await self._close_trail()
+        finally:
+            await self.key_store.close()
+
+    async def _close_trail(self) -> None:
+        try:
+            await self.trail.close()
+        finally:
+            with contextlib.suppress(Unavailable):  # the next start anchors what this one could not
+                await self.anchors.keep()
 
 
 async def open_key_store(settings: Settings) -> KeyStore:

@@ -82,7 +82,16 @@ class Node:
         await self.registry.drain(self.settings.process.drain_seconds * 0.4)
 
     async def close(self) -> None:
-        """Let go of the database and everything else."""
+        """Let go of the database and everything else, whatever goes wrong meanwhile."""
+        try:
+            await self._close_rooms()
+        finally:
+            try:
+                await self.keys.close()
+            finally:
+                await self.database.close()
+
+    async def _close_rooms(self) -> None:
         self.services.presence.close()
         await self.webhooks.close()
         await self.storage.stop(1)
@@ -90,8 +99,6 @@ class Node:
         await self.worker.stop()
         await self.files.close()
         await self.file_store.close()
-        await self.keys.close()
-        await self.database.close()
 
 
 async def assemble(settings: Settings, clock: Clock) -> Node:

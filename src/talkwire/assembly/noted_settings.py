@@ -1,14 +1,19 @@
 """Settings of the node that weaken or strengthen what accounts were promised: each trail is told when they change."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.service import Trail
 from talkwire.audit.store import list_heads
 from talkwire.backends.database.port import Database, Transaction
+from talkwire.kernel.errors import Unavailable
 from talkwire.settings import Settings
+
+log = structlog.get_logger()
 
 
 class _Change(NamedTuple):
@@ -21,16 +26,28 @@ class _Change(NamedTuple):
 async def note_settings(database: Database, settings: Settings, trail: Trail) -> None:
     """Record in every trail what differs from the last start, in the commit that notes it. Raises Unavailable.
 
-    What was never noted is told of only where it is not the default.
+    What was never noted is told of only where it is not the default. A trail that cannot be opened is left out, and
+    is told at the first start at which it can.
     """
-    now, usual = _promised(settings), _promised(Settings())
-    noted = await _list_noted(database)
-    changes = [
-        _Change(account_id, name, noted.get((account_id, name)), value)
-        for account_id, _ in await list_heads(database)
-        for name, value in now.items()
-        if noted.get((account_id, name)) != value
-    ]
+    now, noted = _promised(settings), await _list_noted(database)
+    for account_id, _ in await list_heads(database):
+        changes = [
+            _Change(account_id, name, noted.get((account_id, name)), value)
+            for name, value in now.items()
+            if noted.get((account_id, name)) != value
+        ]
+        try:
+            await _note(changes, trail)
+        except Unavailable:
+            raise
+        except Exception:  # tampered rows, or keys that are older than they: that account's alone
+            log.exception(
+                "changed settings are not on record: the trail cannot be opened", account_id=account_id
+            )
+
+
+async def _note(changes: Sequence[_Change], trail: Trail) -> None:
+    """Of one account."""
     if not changes:
         return
 
@@ -41,6 +58,7 @@ async def note_settings(database: Database, settings: Settings, trail: Trail) ->
             [(one.account_id, one.name, msgspec.json.encode(one.new).decode()) for one in changes],
         )
 
+    usual = _promised(Settings())
     told = [one for one in changes if one.old is not None or one.new != usual[one.name]]
     await trail.do(unit, *map(_entry, told))
 

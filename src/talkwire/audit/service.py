@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 import msgspec
+import structlog
 
 from talkwire.audit import rules, store
 from talkwire.audit.batch import Batch, Drafts
@@ -20,6 +21,9 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError, Unavailable
 
 MOST_WAITING = 50_000
+COMPLAIN_EVERY_MS = 3_600_000
+
+log = structlog.get_logger()
 
 
 class Trail:
@@ -44,6 +48,7 @@ class Trail:
         self._recording = 0
         self._writing: set[asyncio.Task[None]] = set()
         self._refusals = Refusals(clock)
+        self._complained: dict[str, int] = {}  # when it was logged that an account's trail cannot be opened
 
     async def record(self, *entries: Entry) -> None:
         """Durable when it returns. What is recorded at once shares a commit. Raises Unavailable."""
@@ -77,7 +82,7 @@ class Trail:
     async def tell_refusals(self, *, of_all: bool = False) -> None:
         """Record how many refusals were held back in minutes that are over, or `of_all`.
 
-        Raises Unavailable.
+        Those of a trail that cannot be opened are held back further. Raises Unavailable.
         """
         counts = self._refusals.take_counts(of_all=of_all)
         if counts:
@@ -138,10 +143,12 @@ class Trail:
 
     async def close(self) -> None:
         """Wait until what was handed in, and what was held back, is recorded."""
-        with contextlib.suppress(Unavailable):  # then it is lost, as all that cannot be recorded any more
-            await self.tell_refusals(of_all=True)
-        while self._writing:
-            await asyncio.wait(self._writing)
+        try:
+            with contextlib.suppress(Unavailable):  # then it is lost, as all that cannot be recorded any more
+                await self.tell_refusals(of_all=True)
+        finally:
+            while self._writing:
+                await asyncio.wait(self._writing)
 
     async def _see_through(self, work: Coroutine[None, None, None]) -> None:
         """To its end, also when whoever waits for it goes away."""
@@ -158,8 +165,18 @@ class Trail:
                 await self._record_or_put_back([one for one in counts if one.entry.account_id == account_id])
             except Unavailable as error:
                 failed = error
+            except Exception as error:  # noqa: BLE001 -- logged; what was held back is kept
+                self._complain(account_id, error)
         if failed is not None:
             raise failed
+
+    def _complain(self, account_id: str, error: Exception) -> None:
+        """Log once an hour what comes back at every look."""
+        now_ms = self._clock.now_ms()
+        if not 0 <= now_ms - self._complained.get(account_id, -COMPLAIN_EVERY_MS) < COMPLAIN_EVERY_MS:
+            self._complained[account_id] = now_ms
+            told = "refusals are not on record: the trail cannot be opened"
+            log.error(told, account_id=account_id, exc_info=error)
 
     async def _record_or_put_back(self, refusals: Sequence[Told]) -> None:
         try:

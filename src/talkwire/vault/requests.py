@@ -1,8 +1,10 @@
 """Rotations and who asks for them: at the desk, or of a running server through a file in the keys folder.
 
 Only the server's user can write that file. Who could could also read the keys, so it needs no other permission,
-and who asks is believed. The server does what stands there and takes the file away; broken off in between, it
-does it again, which is harmless.
+and who asks is believed. The server does what stands there, line by line, and takes each line away once it is done
+or has failed for good; what only cannot be had now (Unavailable) stays for the next look. A line that was broken off
+by a crash is done again: that is one rotation more. A second one of the key for temporary URLs ends the URLs in
+flight, so that no other line may be repeated for the sake of one.
 """
 
 import asyncio
@@ -13,20 +15,24 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from talkwire.audit.acts import Acts
+from talkwire.audit.errors import HeadMissing
 from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.origin import ACTOR, ORIGIN
-from talkwire.kernel.errors import Conflict
+from talkwire.kernel.errors import Conflict, Unavailable
 from talkwire.kernel.jobs import Job
 from talkwire.vault.errors import NothingToRotate
 from talkwire.vault.service import Vault
 
 FILE_NAME = "rotate.request"
 LOOK_EVERY = timedelta(seconds=2)
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -53,7 +59,10 @@ RotateUrls = Callable[[str], Awaitable[None]]
 
 
 class Rotations:
-    """Rotates keys. The key store has commits of its own, so that it begins is on record before it does."""
+    """Rotates keys. The key store has commits of its own, so that it begins is on record before it does.
+
+    A trail that cannot be opened is told nothing, which is an error in the log: it is no reason to keep a key.
+    """
 
     def __init__(self, vault: Vault, rotate_urls: RotateUrls, acts: Acts) -> None:
         self._vault = vault
@@ -61,16 +70,15 @@ class Rotations:
         self._acts = acts
 
     async def rotate(self, request: Request) -> None:
-        """Raises NothingToRotate, Conflict, Unavailable."""
+        """Raises NothingToRotate, Conflict, Unavailable; and Tampered and the like, of what lies under the key."""
         accounts = await self._vault.list_accounts()
         if request.key is not Key.MASTER and request.account_id not in accounts:
             raise NothingToRotate(f"Account {request.account_id} has no keys.")
+        its_own = [request.account_id]
         if request.key is Key.URLS:
-            await self._rotate_urls(request.account_id)
+            await self._or_refused(its_own, request.key, partial(self._rotate_urls, request.account_id))
         elif request.key is Key.ACCOUNT:
-            await self._recorded(
-                [request.account_id], request.key, partial(self._account, request.account_id)
-            )
+            await self._recorded(its_own, request.key, partial(self._account, request.account_id))
         else:
             await self._recorded(accounts, request.key, self._vault.rotate_master)
 
@@ -78,9 +86,7 @@ class Rotations:
         """Record the rotations that were broken off and that the start ended."""
         for account_id in self._vault.ended:
             detail = {"ended": "at a start"}
-            await self._acts.record(
-                Entry(account_id, Act.KEY_ROTATED, Key.ACCOUNT, actor="server", detail=detail)
-            )
+            await self._record(Entry(account_id, Act.KEY_ROTATED, Key.ACCOUNT, actor="server", detail=detail))
 
     async def _account(self, account_id: str) -> str:
         await self._vault.rotate_account(account_id)
@@ -89,22 +95,49 @@ class Rotations:
     async def _recorded(self, accounts: Sequence[str], key: Key, work: Callable[[], Awaitable[str]]) -> None:
         """`work` gives what the new key is called, if it has a name."""
         await self._tell(accounts, Act.KEY_ROTATION_BEGUN, key)
-        try:
-            named = await work()
-        except Conflict as refusal:
-            await self._tell(
-                accounts, Act.REFUSED, key, {"reason": type(refusal).__name__, "says": str(refusal)}
-            )
-            raise
+        named = await self._or_refused(accounts, key, work)
         await self._tell(accounts, Act.KEY_ROTATED, f"{key} {named}".rstrip())
+
+    async def _or_refused(self, accounts: Sequence[str], key: Key, work: Callable[[], Awaitable[T]]) -> T:
+        """What cannot be had later either is on record as refused."""
+        try:
+            return await work()
+        except Exception as failure:
+            if not _may_pass(failure):
+                says = (
+                    str(failure)
+                    if isinstance(failure, Conflict)
+                    else "broken off; the server's log says where"
+                )
+                detail = {"reason": type(failure).__name__, "says": says}
+                await self._tell(accounts, Act.REFUSED, key, detail)
+            raise
 
     async def _tell(
         self, accounts: Sequence[str], act: Act, subject: str, detail: Mapping[str, Scalar] | None = None
     ) -> None:
         actor = ACTOR.get() or "operator"
-        entries = [Entry(one, act, subject, actor=actor, detail=detail or {}) for one in accounts]
-        if entries:
-            await self._acts.record(*entries)
+        for account_id in accounts:
+            await self._record(Entry(account_id, act, subject, actor=actor, detail=detail or {}))
+
+    async def _record(self, entry: Entry) -> None:
+        try:
+            await self._acts.record(entry)
+        except Exception as failure:
+            if _may_pass(failure):
+                raise
+            log.exception(
+                "a rotation is not on record: the trail cannot be opened",
+                account_id=entry.account_id,
+                act=entry.act.value,
+                subject=entry.subject,
+                actor=entry.actor,
+            )
+
+
+def _may_pass(failure: Exception) -> bool:
+    """Whether trying again later may help: not where the end of a trail is gone."""
+    return isinstance(failure, Unavailable) and not isinstance(failure, HeadMissing)
 
 
 def ask(folder: Path, request: Request) -> None:
@@ -141,35 +174,40 @@ class AskedRotations:
         return [Job("vault.rotate", run=self.look, every=LOOK_EVERY, timeout=timedelta(hours=1))]
 
     async def look(self) -> None:
-        """Do what is asked, if anything is."""
-        asked = await asyncio.to_thread(_read, self._folder)
-        for line in asked:
-            await self._rotate(line)
-        if asked:
-            await asyncio.to_thread(self._answered, asked)
+        """Do what is asked, if anything is: one that fails holds no other up, and is nobody's reason to do it again."""
+        for line in dict.fromkeys(await asyncio.to_thread(_read, self._folder)):
+            if await self._is_answered(line):
+                await asyncio.to_thread(self._take_away, line)
 
-    async def _rotate(self, line: str) -> None:
+    async def _is_answered(self, line: str) -> bool:
+        """Carry a line out; False when it may be had later."""
         try:
             request = msgspec.json.decode(line, type=Request)
         except msgspec.DecodeError:
             log.warning("what was asked for is no rotation")
-            return
+            return True
         told = {"key": request.key.value, "account_id": request.account_id or None}
         try:
             with _asking(request):
                 await self._rotations.rotate(request)
         except Conflict as refusal:
             log.warning("a key was not rotated", **told, reason=str(refusal))
+        except Exception as failure:
+            if _may_pass(failure):
+                log.warning("a key is not rotated yet", **told, reason=str(failure))
+                return False
+            log.exception("a key was not rotated", **told)
         else:
             log.info("a key was rotated", **told)
+        return True
 
-    def _answered(self, asked: Sequence[str]) -> None:
-        """Take away what was done; what was asked meanwhile stays."""
-        left = [one for one in _read(self._folder) if one not in asked]
+    def _take_away(self, line: str) -> None:
+        """What was asked meanwhile stays."""
+        left = [one for one in _read(self._folder) if one != line]
         if left:
             _write(self._folder, left)
         else:
-            (self._folder / FILE_NAME).unlink()
+            (self._folder / FILE_NAME).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -5,19 +5,22 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from keys import MASTER, opened_keys, opened_vault
+from talkwire.audit.errors import HeadMissing
 from talkwire.audit.origin import ACTOR, ORIGIN
 from talkwire.audit.service import Trail
 from talkwire.audit.store import list_records
-from talkwire.backends.database.port import Database, Row, Unit
+from talkwire.backends.database.port import Database, Row, Transaction, Unit
 from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.kernel.clock import SystemClock
 from talkwire.kernel.errors import Unavailable
 from talkwire.vault import masters
-from talkwire.vault.errors import NothingToRotate
+from talkwire.vault.errors import NothingToRotate, Tampered
 from talkwire.vault.masters import MasterFile, MasterSecrets
 from talkwire.vault.model import CONSUMER, STAGING, Holder
 from talkwire.vault.requests import AskedRotations, Key, Request, Rotations, ask
@@ -238,3 +241,75 @@ async def test_a_start_is_not_refused_because_another_node_rotates(tmp_path: Pat
         vault = await Vault.open(Overtaken(store, other), MasterFile(tmp_path), SystemClock())
         assert {key_id: await vault.file_key("a", key_id) for key_id in kept} == kept
         assert (await vault.counts()).unfinished_rotations == 0
+
+
+async def alter_head(database: Database, account_id: str) -> None:
+    """What the key of an account's trail is sealed in does not open any more."""
+
+    async def unit(tx: Transaction) -> None:
+        sql = "UPDATE audit_heads SET sealed_key = $2 WHERE account_id = $1"
+        assert await tx.execute(sql, account_id, bytes(100))
+
+    await database.write(unit)
+
+
+async def test_one_trail_that_cannot_be_opened_does_not_keep_the_master_key_from_its_rotation(
+    tmp_path: Path, sqlite_database: SqliteDatabase
+) -> None:
+    async with opened_vault(tmp_path) as vault:
+        async with rotations_of(vault, sqlite_database) as (rotations, _):
+            for account_id in "ab":
+                await vault.create_file_key(account_id, Holder(STAGING))
+                await rotations.rotate(Request(Key.ACCOUNT, account_id))
+        await alter_head(sqlite_database, "a")
+        before = (await vault.counts()).master_id
+        async with rotations_of(vault, sqlite_database) as (rotations, _):
+            vault.ended = ["a", "b"]
+            with capture_logs() as logs:
+                await rotations.rotate(Request(Key.MASTER))
+                await rotations.tell_ended()
+        after = (await vault.counts()).master_id
+        assert after != before
+        assert [one[:2] for one in await recorded(sqlite_database, "b")][2:] == [
+            ("key rotation begun", "master key"),
+            ("key rotated", f"master key {after}"),
+            ("key rotated", "account key"),
+        ]
+        assert len(await recorded(sqlite_database, "a")) == 2
+        assert [(log["log_level"], log["account_id"]) for log in logs] == [("error", "a")] * 3
+
+
+async def test_a_request_that_fails_is_answered_alone_and_one_that_may_be_had_later_is_kept_alone(
+    tmp_path: Path, sqlite_database: SqliteDatabase
+) -> None:
+    failures: dict[str, Exception] = {
+        "b": Tampered("altered"),
+        "c": Unavailable("the disk is full"),
+        "d": HeadMissing(),
+    }
+    rotated = list[str]()
+
+    async def rotate_urls(account_id: str) -> None:
+        if account_id in failures:
+            raise failures[account_id]
+        rotated.append(account_id)
+
+    async with opened_vault(tmp_path) as vault:
+        trail = Trail(sqlite_database, SystemClock(), vault)
+        asked = AskedRotations(Rotations(vault, rotate_urls, trail), tmp_path)
+        for account_id in "abcde":
+            await vault.create_file_key(account_id, Holder(STAGING))
+            ask(tmp_path, Request(Key.URLS, account_id, "operator ada", "cli"))
+        await asked.look()
+        await asked.look()
+        assert rotated == ["a", "e"]
+        (kept,) = (tmp_path / "rotate.request").read_text().splitlines()
+        assert msgspec.json.decode(kept, type=Request).account_id == "c"
+        refused = [("refused", "temporary URL key", "operator ada", "cli")]
+        assert await recorded(sqlite_database, "b") == refused
+        assert await recorded(sqlite_database, "c") == []
+        del failures["c"]
+        await asked.look()
+        assert rotated == ["a", "e", "c"]
+        assert not (tmp_path / "rotate.request").exists()
+        await trail.close()
