@@ -195,7 +195,7 @@ class Connection:
         if file is not None:
             return self._publish_file(request, body, file)
         view = self._find_view(self.account_id, body.dialog_id)
-        if view is None or len(self._owed) > MAX_UNANSWERED:
+        if view is None or len(self._owed.slots) > MAX_UNANSWERED:
             return self._publish_slowly(request, body)
         self._submit(request, body, view)
         return None
@@ -237,35 +237,37 @@ class Connection:
 
     async def _refusal(self, request: Request, body: PublishEvent, error: Exception) -> bytes:
         """The answer to a publish that may not be: a refusal, or what it was answered when it came first."""
-        if not isinstance(error, TalkwireError):
-            return self._dispatch.fault(request.text_id, PUBLISH, error)
-        try:
-            call = self._call_of(request)
-            first = await self._services.publishing.find_first(call.who, extras_of(call, request, body))
-        except TalkwireError:
-            first = None  # the first refusal is what the client should hear
-        if first is None:
-            return self.peer.refusal(request.text_id, error)
-        return publish_answer(codec.encode(request.text_id), self._publish_type, first)
+        first = None
+        if isinstance(error, TalkwireError):
+            with contextlib.suppress(TalkwireError):  # the first refusal is what the client should hear
+                call = self._call_of(request)
+                first = await self._services.publishing.find_first(call.who, extras_of(call, request, body))
+        return (
+            self._refused(request.text_id, error) if first is None else self._accepted(request.text_id, first)
+        )
 
     def _published(self, slot: Slot, entry: LoggedEvent) -> None:
-        slot.payload = self._publish_answer(slot.request_id, entry)
-        self._owed.send()
-
-    def _publish_answer(self, request_id: str, entry: LoggedEvent) -> bytes:
-        """Chat states answer 0. Source: docs/protocol.md 5.6."""
         refusal = entry.refusal
         if refusal is None:
-            return publish_answer(codec.encode(request_id), self._publish_type, max(0, entry.sequence))
-        if isinstance(refusal, TalkwireError):
-            return self.peer.refusal(request_id, refusal)
-        return self._dispatch.fault(request_id, PUBLISH, refusal)
+            slot.payload = self._accepted(slot.request_id, max(0, entry.sequence))
+        else:
+            slot.payload = self._refused(slot.request_id, refusal)
+        self._owed.send()
+
+    def _accepted(self, request_id: str, sequence: int) -> bytes:
+        """Chat states answer 0. Source: docs/protocol.md 5.6."""
+        return publish_answer(codec.encode(request_id), self._publish_type, sequence)
+
+    def _refused(self, request_id: str, error: BaseException) -> bytes:
+        if isinstance(error, TalkwireError):
+            return self.peer.refusal(request_id, error)
+        return self._dispatch.fault(request_id, PUBLISH, error)
 
     # --- files ----------------------------------------------------------------------------------
 
     async def _publish_file(self, request: Request, body: PublishEvent, file: HostedFileMessage) -> None:
         """In its place among the others when all of it is at hand; else it steps out of line, and is numbered then."""
-        if len(self._owed) > MAX_UNANSWERED:
+        if len(self._owed.slots) > MAX_UNANSWERED:
             await self._owed.settled()
         slot = Slot(request.text_id)
         submit = self._services.file_publishing.submit
@@ -302,8 +304,14 @@ class Connection:
         await submit(call.who, body.dialog_id, file, extras_of(call, request, body), reply)
 
     def _file_published(self, request_id: str, entry: LoggedEvent) -> None:
+        """Out of line, and before its own event is told."""
+        refusal = entry.refusal
         self._files_waiting -= 1
-        self._send(self._publish_answer(request_id, entry))
+        self._send(
+            self._accepted(request_id, entry.sequence)
+            if refusal is None
+            else self._refused(request_id, refusal)
+        )
 
     # --- what it is told ------------------------------------------------------------------------
 
@@ -334,7 +342,7 @@ class Connection:
 
     @property
     def _owes(self) -> bool:
-        return self.is_busy or len(self._owed) > 0 or self._files_waiting > 0
+        return self.is_busy or bool(self._owed.slots) or self._files_waiting > 0
 
     @property
     def is_mobile(self) -> bool:

@@ -24,25 +24,22 @@ _NOTHING: deque[Slot] = deque()
 class Owed:
     """Sends what is due through the socket's outbox."""
 
-    __slots__ = ("_none", "_outbox", "_slots")
+    __slots__ = ("_none", "_outbox", "slots")
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._slots = _NOTHING
+        self.slots = _NOTHING  # to be read by others; a length that is asked for costs each publish a call
         self._none: asyncio.Future[None] | None = None  # somebody waits until nothing is owed
-
-    def __len__(self) -> int:
-        return len(self._slots)
 
     def put(self, slot: Slot) -> None:
         """Take the next place."""
-        if self._slots is _NOTHING:
-            self._slots = deque()
-        self._slots.append(slot)
+        if self.slots is _NOTHING:
+            self.slots = deque()
+        self.slots.append(slot)
 
     def send(self) -> None:
         """Send the answers that are due."""
-        slots = self._slots
+        slots = self.slots
         while slots and (payload := slots[0].payload) is not None:
             slots.popleft()
             self._outbox.put(text_frame(payload))
@@ -52,7 +49,7 @@ class Owed:
 
     async def settled(self) -> None:
         """Wait until nothing is owed."""
-        if self._slots:
+        if self.slots:
             if self._none is None:
                 self._none = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._none)
