@@ -78,7 +78,11 @@ class Sweeping:
     async def _sweep_keys_from(self) -> int:
         """Where the last look ended; further back when an account that was left out has its trail again."""
         back = [account_id for account_id in self._left_out if await self._anchors.has_trail(account_id)]
-        return min([self._keys_swept_to_ms, *(self._left_out.pop(account_id) for account_id in back)])
+        for (
+            account_id
+        ) in back:  # noted before anything is looked through: a look that fails begins there again
+            self._keys_swept_to_ms = min(self._keys_swept_to_ms, self._left_out.pop(account_id))
+        return self._keys_swept_to_ms
 
     async def _sweep_keys(self, account_id: str, key_ids: Sequence[str]) -> int:
         known = await store.list_known_keys(self._database, AccountId(account_id), key_ids)

@@ -5,6 +5,7 @@ Everything here runs on the event loop's thread, except `take`, which the adapte
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ MOST_ENTRIES_PER_COMMIT = 1000
 _log = logging.getLogger(__name__)
 
 
-class Work:
+class Work(ABC):
     """A unit of work in the queue, and what came of it."""
 
     __slots__ = ("error", "result", "unit")
@@ -27,9 +28,9 @@ class Work:
         self.result: Any = None
         self.error: BaseException | None = None
 
+    @abstractmethod
     def settle(self) -> None:
         """Tell whoever handed it in."""
-        raise NotImplementedError
 
 
 class Awaited(Work):
