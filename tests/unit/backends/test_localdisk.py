@@ -15,6 +15,7 @@ from files_desk import files_in, pieces, until_files
 from talkwire.backends.filestore import localdisk
 from talkwire.backends.filestore.localdisk import LocalDisk
 from talkwire.backends.filestore.localdisk_spread import is_spread, spread
+from talkwire.backends.filestore.localdisk_syncs import KernelSyncs
 from talkwire.backends.filestore.port import ObjectMissing, ObjectTooLarge
 from talkwire.kernel.errors import StorageFull, Unavailable
 
@@ -22,9 +23,13 @@ KEY = "ab" * 16
 MIB = 1024 * 1024
 
 
-@pytest.fixture(params=[False, True], ids=["threads", "may block"])
-async def disk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[LocalDisk]:
-    store = await LocalDisk.open(tmp_path, threads=2, may_block=request.param)
+@pytest.fixture(params=["threads", "may block", "may block, and the kernel cannot sync"])
+async def disk(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LocalDisk]:
+    if "cannot" in request.param:
+        monkeypatch.setattr(KernelSyncs, "open", lambda: None)
+    store = await LocalDisk.open(tmp_path, threads=2, may_block=request.param != "threads")
     yield store
     await store.close()
 
@@ -200,11 +205,19 @@ async def test_a_short_write_is_carried_on(disk: LocalDisk, monkeypatch: pytest.
     assert await whole(disk, KEY) == b"0123456789"
 
 
+def failing_later(_: KernelSyncs, *descriptors: int) -> asyncio.Future[None]:
+    assert len(descriptors) == 2, "the object and its folder"
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    failed.set_exception(OSError(errno.EIO, "Input/output error"))
+    return failed
+
+
 async def test_a_disk_that_fails_is_unavailable(disk: LocalDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(descriptor: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", failing)
+    monkeypatch.setattr(KernelSyncs, "begin", failing_later)
     with pytest.raises(Unavailable) as refusal:
         await disk.put(KEY, pieces(b"data"), max_bytes=10)
     assert not isinstance(refusal.value, StorageFull)

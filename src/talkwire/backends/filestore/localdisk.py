@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from talkwire.backends.filestore.localdisk_objects import Draft, Folders, Reader, sync
 from talkwire.backends.filestore.localdisk_spread import spread
+from talkwire.backends.filestore.localdisk_syncs import KernelSyncs
 from talkwire.backends.filestore.port import (
     Listed,
     ObjectMissing,
@@ -52,14 +53,15 @@ class LocalDisk:
         self._may_block = may_block
         self._batch_bytes = BATCH_BYTES // 2 if may_block else BATCH_BYTES
         self._folders = Folders()
+        self._syncs = KernelSyncs.open() if may_block else None
 
     @classmethod
     async def open(cls, folder: Path, threads: int = 4, *, may_block: bool = False) -> "LocalDisk":
         """Make the folders where they are missing.
 
         With `may_block` the loop itself does what seldom waits for the disk (a small object into the system's memory,
-        and out of it), and threads only sync: for a process that does nothing else. Raises Unavailable when the folder
-        cannot be written.
+        and out of it), and the kernel or a thread only syncs: for a process that does nothing else. Raises Unavailable
+        when the folder cannot be written.
         """
         store = cls(folder, ThreadPoolExecutor(threads, thread_name_prefix="filestore"), may_block=may_block)
         try:
@@ -72,6 +74,8 @@ class LocalDisk:
     async def close(self) -> None:
         """Finish what the threads have in hand."""
         await asyncio.to_thread(self._pool.shutdown)
+        if self._syncs is not None:
+            self._syncs.close()
         self._folders.close()
 
     async def put(
@@ -133,6 +137,10 @@ class LocalDisk:
             return await self._run(draft.finish, rest)
         with _refused():
             draft.write_rest(rest)
+            syncing = self._syncs.begin(*draft.descriptors()) if self._syncs else None
+            if syncing is not None:
+                await syncing
+                return draft.settled()
         return await self._run(draft.sync)
 
     def _takes_a_thread(self, size: int) -> bool:

@@ -35,11 +35,15 @@ class Folders:
 
     def sync(self, folder: str) -> None:
         """Make what was added to a folder, or removed from it, durable."""
+        sync(self.descriptor(folder))
+
+    def descriptor(self, folder: str) -> int:
+        """To be synced, and not closed."""
         with self._lock:
             descriptor = self._held.get(folder)
             if descriptor is None:
                 descriptor = self._held[folder] = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        sync(descriptor)
+            return descriptor
 
     def close(self) -> None:
         with self._lock:
@@ -49,6 +53,8 @@ class Folders:
 
 class Draft:
     """One object on its way to the disk: `write` as often as there is something, `write_rest`, `sync`.
+
+    Whoever syncs by other means syncs `descriptors`, and then lets it be `settled`.
 
     Its steps are taken one at a time, in any thread; `discard` may be called while another is still running.
     """
@@ -78,11 +84,25 @@ class Draft:
         """Make all of it durable, and return the hash of what went in."""
         with self._lock:
             self._check()
-            sync(self._descriptor)
-            if self._written > KEPT_BYTES and _LET_GO is not None:
-                os.posix_fadvise(self._descriptor, 0, 0, _LET_GO)
-            self._close()
-            self._folders.sync(os.path.dirname(self._place))  # noqa: PTH120 -- a `Path` costs more than the rest of this line
+            for descriptor in self.descriptors():
+                sync(descriptor)
+            return self._settled()
+
+    def descriptors(self) -> tuple[int, int]:
+        """What makes it durable once both are synced: the object, and the folder that has its name."""
+        folder = os.path.dirname(self._place)  # noqa: PTH120 -- a `Path` costs more than the rest of this line
+        return self._descriptor, self._folders.descriptor(folder)
+
+    def settled(self) -> str:
+        """It is durable: the hash of what went in. Raises OSError when it was discarded meanwhile."""
+        with self._lock:
+            self._check()
+            return self._settled()
+
+    def _settled(self) -> str:
+        if self._written > KEPT_BYTES and _LET_GO is not None:
+            os.posix_fadvise(self._descriptor, 0, 0, _LET_GO)
+        self._close()
         return self._hash.hexdigest()
 
     def finish(self, pieces: list[bytes]) -> str:
