@@ -484,3 +484,21 @@ async def test_the_embedded_store_s_files_are_private(tmp_path: Path) -> None:
         await store.write(note)
         names = ("keys.db", "keys.db-wal", "keys.db-shm")
         assert {(tmp_path / name).stat().st_mode & 0o777 for name in names} == {0o600}
+
+
+async def test_a_holder_whose_key_lies_under_none_is_told_apart_from_a_busy_moment(
+    any_vault: Vault, any_key_store: KeyStore
+) -> None:
+    sealed = await any_vault.seal("a", "test", b"plain")
+    await any_vault.seal("b", "test", b"plain")
+    sql = "UPDATE holder_keys SET account_key_id = 'gone' WHERE account_id = $1"
+    await any_key_store.write(lambda tx: tx.execute(sql, "a"))
+    fresh = await forgetful(any_key_store)
+    with pytest.raises(Tampered):
+        await fresh.seal("a", "test", b"plain")
+    with pytest.raises(Tampered):
+        await fresh.unseal("a", "test", sealed)
+    with pytest.raises(Tampered):
+        await fresh.rotate_account("a")
+    await fresh.rotate_account("b")
+    await fresh.seal("b", "test", b"plain")

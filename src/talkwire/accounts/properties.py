@@ -38,6 +38,12 @@ SURVEY_APP = Property(
     default="",
     help="The installed app that asks after the main dialog; without one no survey dialog is opened.",
 )
+SURVEY_SECONDS = Property(
+    "messaging.survey.timeout.seconds",
+    default=86_400,
+    help="A survey that nobody ended closes so many seconds after it was opened, and its conversation with it; "
+    "0 keeps it open, and the erasure of its consumer waits for it.",
+)
 CONSUMER_LONG_SIDE = Property(
     "messaging.file.sharing.long.side",
     default=0,
@@ -96,6 +102,7 @@ PROPERTIES: dict[str, Property] = {
         ONE_OPEN_CONVERSATION,
         DEFAULT_TTR_SECONDS,
         SURVEY_APP,
+        SURVEY_SECONDS,
         CONTROLLER_BOTS,
     )
 }

@@ -149,7 +149,7 @@ async def _assemble(base: Foundation) -> Node:
     files.watch(base.metrics)
     base.metrics.watch("views", "Conversations held in memory.", lambda: len(conversations.views))
     jobs = [
-        *jobs_of(base, identity),
+        *jobs_of(base, identity, conversations),
         *files.jobs(),
         *services.controller.jobs(),
         *audit_jobs(keys.anchors, keys.trail),

@@ -1,13 +1,20 @@
 """Secrets that earlier versions kept in the clear are sealed before a node opens; sealed ones stay as they are."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
+
+import structlog
 
 from talkwire.backends.database.port import Database, Row, Transaction
 from talkwire.files.temp_urls import PURPOSE as TEMP_URLS
 from talkwire.identity.api_keys import PURPOSE as API_KEYS
 from talkwire.identity.keys import PURPOSE as SIGNING
+from talkwire.kernel.errors import Unavailable
 from talkwire.vault.sealed_texts import MARK, SealedTexts, Sealer
+
+log = structlog.get_logger()
 
 
 class _Column(NamedTuple):
@@ -27,18 +34,35 @@ _COLUMNS = (
 
 
 async def seal_what_lies_open(database: Database, sealer: Sealer) -> int:
-    """How many there were."""
-    return sum([await _seal(database, sealer, column) for column in _COLUMNS])
+    """How many there were and are sealed now. Raises Unavailable.
+
+    Those of an account whose keys are damaged stay as they are, in use, until the first start at which they can be.
+    """
+    lacking = set[str]()
+    return sum([await _seal(database, sealer, column, lacking) for column in _COLUMNS])
 
 
-async def _seal(database: Database, sealer: Sealer, at: _Column) -> int:
+async def _seal(database: Database, sealer: Sealer, at: _Column, lacking: set[str]) -> int:
+    """`lacking`: accounts that have no use of their keys; those it finds are added."""
     rows = await database.read(
         f"SELECT account_id, {at.name} AS name, {at.column} AS text FROM {at.table}"
-        f" WHERE {at.column} NOT LIKE '{MARK}%'"
+        f" WHERE {at.column} NOT LIKE '{MARK}%' ORDER BY account_id"
     )
-    if rows:
-        await _replace(database, at, rows, SealedTexts(sealer, at.purpose))
-    return len(rows)
+    texts, sealed = SealedTexts(sealer, at.purpose), 0
+    for account_id, group in groupby(rows, key=itemgetter("account_id")):
+        if account_id in lacking:
+            continue
+        own = list(group)
+        try:
+            await _replace(database, at, own, texts)
+        except Unavailable:
+            raise
+        except Exception:  # altered or foreign rows: that account's alone
+            lacking.add(account_id)
+            log.exception("secrets lie open in the database: keys cannot be opened", account_id=account_id)
+        else:
+            sealed += len(own)
+    return sealed
 
 
 async def _replace(database: Database, at: _Column, rows: Sequence[Row], texts: SealedTexts) -> None:

@@ -157,6 +157,18 @@ def close_dialog(
     )
 
 
+def end_survey(conversation: Conversation, opened_by_ms: int, now_ms: int) -> Conversation:
+    """Close a survey that was opened at `opened_by_ms` or before; the same object when none such is open.
+
+    Source: docs/protocol.md 5.5, Appendix A16.
+    """
+    for dialog in conversation.dialogs:
+        is_survey = dialog.type is DialogType.POST_SURVEY and dialog.state is State.OPEN
+        if is_survey and dialog.created_at_ms <= opened_by_ms:
+            return close_dialog(conversation, dialog.dialog_id, CloseReason.TIMEOUT, now_ms)
+    return conversation
+
+
 def set_skill(conversation: Conversation, skill_id: SkillId) -> Conversation:
     """Put it under another skill; who waits keeps its place by waiting time."""
     return msgspec.structs.replace(conversation, skill_id=skill_id)

@@ -8,7 +8,7 @@ from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
 from talkwire.vault import store as sql
 from talkwire.vault.cache import KeyCache
-from talkwire.vault.errors import MasterKeyWrong
+from talkwire.vault.errors import MasterKeyWrong, Tampered
 from talkwire.vault.masters import Masters
 from talkwire.vault.model import Holder, HolderKey
 from talkwire.vault.wrapping import Name, new_id, new_key, unwrap, wrap
@@ -84,12 +84,17 @@ class Keyring:
         return key
 
     async def get(self, account_id: str, holder: Holder) -> HolderKey:
-        """The holder's key, made if it has none. Two nodes that make it at once agree on one."""
+        """The holder's key, made if it has none. Two nodes that make it at once agree on one.
+
+        Raises Tampered where the key above is gone: later it would be no better.
+        """
         for _ in range(TRIES):
             key = await self.find(account_id, holder)
             if key is not None:
                 return key
             await self._make_holder_key(account_id, holder)
+        if await sql.is_adrift(self._store, account_id, holder):
+            raise Tampered("A key lies under an account's key that is not there.")
         raise Unavailable("A key could not be made now.")
 
     async def _make_holder_key(self, account_id: str, holder: Holder) -> None:

@@ -4,17 +4,21 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+import structlog
+
 from talkwire.backends.database.port import Row, Transaction
 from talkwire.backends.keystore.port import KeyStore
 from talkwire.kernel.clock import Clock
-from talkwire.kernel.errors import Conflict
+from talkwire.kernel.errors import Conflict, Unavailable
 from talkwire.vault import rotation_store as sql
-from talkwire.vault.errors import NothingToRotate
-from talkwire.vault.keyring import Keyring, account_name, holder_name
+from talkwire.vault.errors import NothingToRotate, Tampered
+from talkwire.vault.keyring import TRIES, Keyring, account_name, holder_name
 from talkwire.vault.masters import Masters
 from talkwire.vault.model import Holder
 from talkwire.vault.store import find_account_key, find_master_id, list_unfinished
 from talkwire.vault.wrapping import wrap
+
+log = structlog.get_logger()
 
 
 class Rotation:
@@ -38,15 +42,32 @@ class Rotation:
             return await self._sweep(account_id, key_id)
 
     async def finish(self) -> list[str]:
-        """End what was broken off: accounts that have an older key beside the newest. Gives those accounts."""
+        """End what was broken off: accounts that have an older key beside the newest. Gives those accounts.
+
+        One whose keys are damaged is left as it is, and tried again by the next start. Raises Unavailable.
+        """
         ended = []
         for account_id in await list_unfinished(self._store):
-            row = await find_account_key(self._store, account_id)
-            if row is not None:
-                with contextlib.suppress(Conflict):  # another node is at it: no reason not to start
-                    await self._sweep(account_id, row["account_key_id"])
+            try:
+                if await self._finish(account_id):
                     ended.append(account_id)
+            except Unavailable:
+                raise
+            except Exception:  # altered or foreign rows: that account's alone
+                log.exception(
+                    "a rotation that was broken off is not ended: keys cannot be opened",
+                    account_id=account_id,
+                )
         return ended
+
+    async def _finish(self, account_id: str) -> bool:
+        row = await find_account_key(self._store, account_id)
+        if row is None:
+            return False
+        with contextlib.suppress(Conflict):  # another node is at it: no reason not to start
+            await self._sweep(account_id, row["account_key_id"])
+            return True
+        return False
 
     async def master(self) -> str:
         async with self._one_at_a_time:
@@ -65,16 +86,22 @@ class Rotation:
             return following
 
     async def _sweep(self, account_id: str, key_id: str) -> int:
-        """Bring everything under the newest key, batch by batch, then destroy the older ones."""
-        moved = 0
-        while True:
-            moved += await self._move(account_id, key_id)
+        """Bring everything under the newest key, batch by batch, then destroy the older ones.
 
-            async def unit(tx: Transaction) -> bool:
-                return await sql.destroy_former_account_keys(tx, account_id, key_id)
+        Raises Tampered when something lies under a key that is not there: it cannot be brought anywhere.
+        """
 
+        async def unit(tx: Transaction) -> bool:
+            return await sql.destroy_former_account_keys(tx, account_id, key_id)
+
+        moved = in_vain = 0
+        while in_vain < TRIES:
+            batch = await self._move(account_id, key_id)
             if await self._store.shred(unit):
-                return moved
+                return moved + batch
+            moved += batch
+            in_vain = 0 if batch else in_vain + 1  # one may be in vain: a key that was made in between
+        raise Tampered("A key lies under an account's key that is not there.")
 
     async def _move(self, account_id: str, key_id: str) -> int:
         moved = 0

@@ -17,9 +17,8 @@ CHAIN = (
     "h.key_id AS holder_key_id, h.kind, h.consumer_id, h.wrapped AS holder_wrapped,"
     " a.key_id AS account_key_id, a.master_id, a.wrapped AS account_wrapped"
 )
-ACCOUNT_OF_HOLDER = (
-    "account_keys a ON a.account_id = h.account_id AND a.key_id = h.account_key_id AND a.live = 1"
-)
+_IS_OF_HOLDER = "a.account_id = h.account_id AND a.key_id = h.account_key_id AND a.live = 1"
+ACCOUNT_OF_HOLDER = f"account_keys a ON {_IS_OF_HOLDER}"
 
 _INSERT_WRAP = (
     "INSERT INTO file_keys (account_id, key_id, holder_key_id, wrapped, made_at, live)"
@@ -55,6 +54,18 @@ async def find_holder(store: KeyStore, account_id: str, holder: Holder) -> Row |
         *holder,
     )
     return rows[0] if rows else None
+
+
+async def is_adrift(store: KeyStore, account_id: str, holder: Holder) -> bool:
+    """Whether a holder has a key that lies under none of its account: no commit of ours leaves it so."""
+    rows = await store.read(
+        "SELECT 1 AS one FROM holder_keys h"
+        " WHERE h.account_id = $1 AND h.kind = $2 AND h.consumer_id = $3 AND h.live = 1"
+        f" AND NOT EXISTS (SELECT 1 FROM account_keys a WHERE {_IS_OF_HOLDER})",
+        account_id,
+        *holder,
+    )
+    return bool(rows)
 
 
 async def find_account_key(store: KeyStore, account_id: str) -> Row | None:
