@@ -7,10 +7,7 @@ from talkwire.kernel.ids import AccountId, ConversationId
 async def list_in_survey(
     database: Database, account_id: AccountId, opened_by_ms: int
 ) -> list[ConversationId]:
-    """Those that were opened by a moment, as each whose survey was opened by then must have been.
-
-    It walks through all that is open and as old: there is no index of surveys.
-    """
+    """Those that were opened by a moment, as each whose survey was opened by then must have been."""
     rows = await database.read(
         "SELECT conversation_id FROM conversations "
         "WHERE account_id = $1 AND stage = 'OPEN' AND state = 'CLOSE' AND created_at <= $2",
