@@ -13,6 +13,7 @@ from talkwire.backends.filestore.port import FileStore
 from talkwire.backends.scanner.port import Scanner
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
+from talkwire.files.allowance import Allowance
 from talkwire.files.erasing import Erasing, InMemory
 from talkwire.files.jobs import jobs
 from talkwire.files.judging import Judge
@@ -180,12 +181,12 @@ def file_rooms(ground: FileGround) -> FileRooms:
         leftovers.drop_object,
         lanes=ground.lanes,
     )
-    slots = SlotBook(limits)
+    allowance = Allowance(SlotBook(limits), quotas, clock, limits)
     urls = TempUrls(database, clock, limits.slot_seconds, ground.vault)
-    receiving = Receiving(urls, ground.vault, register, slots, quotas, judge, leftovers, trail, clock, limits)
+    receiving = Receiving(urls, ground.vault, register, allowance, judge, leftovers, trail, clock, limits)
     serving = Serving(urls, register, verdicts, ground.vault, trail)
     storage = FileStorage(objects.store, receiving, serving, limits)
-    files = Files(access, slots, quotas, urls, storage, trail, clock, limits)
+    files = Files(access, allowance, urls, storage, trail)
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
     memory = InMemory(register, previews, verdicts)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
