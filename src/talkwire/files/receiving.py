@@ -7,16 +7,16 @@ from typing import NamedTuple
 from talkwire.audit.model import Act, Entry, Scalar
 from talkwire.audit.service import Trail
 from talkwire.backends.database.port import Transaction
+from talkwire.files.allowance import Allowance
 from talkwire.files.counter import Admission, Ask, Kept
 from talkwire.files.errors import BodyTooLarge, TempUrlInvalid
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
 from talkwire.files.model import FileLimits, FileState, HostedFile, Received
-from talkwire.files.quotas import Quotas
 from talkwire.files.register import FileRegister
 from talkwire.files.rules import as_received, consumer_of, judged
 from talkwire.files.sealed import Place
-from talkwire.files.slots import SlotBook, UploadsUnderWay
+from talkwire.files.slots import UploadsUnderWay
 from talkwire.files.temp_urls import SignedPath, TempUrls
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError
@@ -43,8 +43,7 @@ class Receiving:
         urls: TempUrls,
         vault: Vault,
         register: FileRegister,
-        slots: SlotBook,
-        quotas: Quotas,
+        allowance: Allowance,
         judge: Judge,
         leftovers: Leftovers,
         trail: Trail,
@@ -54,8 +53,7 @@ class Receiving:
         self._urls = urls
         self._vault = vault
         self._register = register
-        self._slots = slots
-        self._quotas = quotas
+        self._allowance = allowance
         self._judge = judge
         self._leftovers = leftovers
         self._trail = trail
@@ -187,8 +185,7 @@ class Receiving:
         if entered.key_id != file.key_id:
             self._leftovers.drop(file)
             return _repeated(entered, file.sha256)
-        self._quotas.count(file)
-        self._slots.spend(file.account_id, file.uploader_id, signed.named.opened_at_ms)
+        self._allowance.spend(file, signed.named.opened_at_ms)
         if file.state is FileState.RECEIVED:
             self._judge.take(file)
         return Received(file.received_etag, file.received_at_ms)

@@ -4,15 +4,13 @@ from talkwire.audit.model import Act, Entry
 from talkwire.audit.service import Trail
 from talkwire.files import rules
 from talkwire.files.access import Access
+from talkwire.files.allowance import Allowance
 from talkwire.files.errors import FileNotFound
-from talkwire.files.model import Asker, FileLimits, FileState, TempUrl, UploadClaim
+from talkwire.files.model import Asker, FileState, TempUrl, UploadClaim
 from talkwire.files.paths import build_path, told_path
-from talkwire.files.quotas import Quotas
-from talkwire.files.slots import SlotBook
 from talkwire.files.storage import FileStorage
 from talkwire.files.temp_urls import TempUrls
 from talkwire.identity.model import Principal
-from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import TalkwireError
 from talkwire.kernel.ids import ParticipantId, new_uuid
 
@@ -20,23 +18,12 @@ from talkwire.kernel.ids import ParticipantId, new_uuid
 class Files:
     """Who may share what with whom."""
 
-    def __init__(  # noqa: PLR0913 -- what an upload URL is judged by
-        self,
-        access: Access,
-        slots: SlotBook,
-        quotas: Quotas,
-        urls: TempUrls,
-        storage: FileStorage,
-        trail: Trail,
-        clock: Clock,
-        limits: FileLimits,
+    def __init__(
+        self, access: Access, allowance: Allowance, urls: TempUrls, storage: FileStorage, trail: Trail
     ) -> None:
         self._access = access
-        self._slots = slots
-        self._quotas = quotas
+        self._allowance = allowance
         self._trail = trail
-        self._clock = clock
-        self._limits = limits
         self.urls = urls
         self.storage = storage
 
@@ -56,12 +43,9 @@ class Files:
     async def _open_upload(self, who: Principal, claim: UploadClaim) -> TempUrl:
         await self._access.admit_sharing(who)
         uploader = rules.uploader_of(who)
-        rules.admit_upload(claim, uploader, self._limits)
         uploader_id = ParticipantId(who.old_id or who.id)
-        now_ms = self._clock.now_ms()
-        await self._quotas.admit(who.account_id, uploader_id, uploader, claim.size_bytes)
-        self._slots.open(who.account_id, uploader_id, uploader, now_ms)
-        path = build_path(who.account_id, uploader_id, new_uuid(), now_ms, claim.file_type)
+        opened_at_ms = await self._allowance.open_slot(who.account_id, uploader_id, uploader, claim)
+        path = build_path(who.account_id, uploader_id, new_uuid(), opened_at_ms, claim.file_type)
         url = await self.urls.sign("PUT", who.account_id, path)
         detail: dict[str, str | int] = {"bytes": claim.size_bytes, "type": claim.file_type.upper()}
         await self._trail.record(_entry(who, Act.SLOT_ISSUED, path, **detail))
