@@ -14,10 +14,12 @@ from talkwire.backends.scanner.port import Scanner
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
 from talkwire.files.allowance import Allowance
-from talkwire.files.erasing import Erasing, InMemory
+from talkwire.files.claims import Claims
+from talkwire.files.erasing import Erasing
 from talkwire.files.jobs import jobs
 from talkwire.files.judging import Judge
 from talkwire.files.leftovers import Leftovers
+from talkwire.files.memory import InMemory
 from talkwire.files.model import FileLimits
 from talkwire.files.previews import Previews
 from talkwire.files.publications import Publications
@@ -29,6 +31,7 @@ from talkwire.files.retention import Retention
 from talkwire.files.sealed import SealedObjects
 from talkwire.files.service import Files
 from talkwire.files.serving import Serving
+from talkwire.files.settling import Settling
 from talkwire.files.slots import SlotBook
 from talkwire.files.storage import FileStorage
 from talkwire.files.sweeping import Sweeping
@@ -168,17 +171,12 @@ def file_rooms(ground: FileGround) -> FileRooms:
     previews = Previews(database, clock, objects, ground.sanitizer, limits.preview_bytes)
     leftovers = Leftovers(ground.store, ground.vault, ground.tasks)
     quotas = Quotas(database, clock, ground.switches)
+    memory = InMemory(register, previews, verdicts)
     judge = Judge(
-        database,
-        clock,
+        Claims(database, clock),
         Renditions(objects, ground.sanitizer, ground.scanner, ground.switches, limits, ground.wish),
-        register,
-        verdicts,
-        previews,
-        quotas,
-        trail,
+        Settling(database, trail, memory, quotas, leftovers),
         ground.tasks,
-        leftovers.drop_object,
         lanes=ground.lanes,
     )
     allowance = Allowance(SlotBook(limits), quotas, clock, limits)
@@ -188,7 +186,6 @@ def file_rooms(ground: FileGround) -> FileRooms:
     storage = FileStorage(objects.store, receiving, serving, limits)
     files = Files(access, allowance, urls, storage, trail)
     publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
-    memory = InMemory(register, previews, verdicts)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
     retention = Retention(database, clock, ground.switches, erasing, ground.anchors, limits.orphan_seconds)
     sweeping = Sweeping(database, ground.store, ground.vault, ground.anchors, clock)

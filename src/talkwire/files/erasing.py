@@ -10,11 +10,9 @@ from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore.port import FileStore, ObjectMissing
 from talkwire.files import erasing_store as store
 from talkwire.files.marking import BY_THEMSELVES, marked_event
+from talkwire.files.memory import InMemory
 from talkwire.files.model import HostedFile
-from talkwire.files.previews import Previews
-from talkwire.files.register import FileRegister
 from talkwire.files.rules import consumer_of
-from talkwire.files.verdicts import Verdicts
 from talkwire.kernel.ids import AccountId
 from talkwire.vault.service import Vault
 
@@ -35,20 +33,6 @@ class ErasedFile(NamedTuple):
 
 class NotErased(Exception):
     """Something of a file is still there after it was erased. An incident; erasing again is right."""
-
-
-class InMemory:
-    """What this node remembers of files, and forgets when they go."""
-
-    def __init__(self, register: FileRegister, previews: Previews, verdicts: Verdicts) -> None:
-        self._register = register
-        self._previews = previews
-        self._verdicts = verdicts
-
-    def forget(self, account_id: AccountId, relative_path: str) -> None:
-        self._register.forget((account_id, relative_path))
-        self._previews.forget(account_id, relative_path)
-        self._verdicts.told((account_id, relative_path))
 
 
 class Erasing:

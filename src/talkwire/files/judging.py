@@ -5,30 +5,20 @@ what is left lying, because a node died or had too much, is found by whoever loo
 """
 
 import asyncio
-from collections.abc import Callable
 from contextvars import Context
 
-from talkwire.audit.model import Act, Entry
-from talkwire.audit.service import Trail
-from talkwire.backends.database.port import Database, Transaction
 from talkwire.backends.filestore.port import ObjectMissing
 from talkwire.backends.scanner.port import NoAnswer, ScannerDown
-from talkwire.files import judging_store as store
+from talkwire.files.claims import EVERY_CLAIM_MS, Claims
 from talkwire.files.model import Claim, FileState, HostedFile, Verdict
-from talkwire.files.previews import Previews
-from talkwire.files.quotas import Quotas
-from talkwire.files.register import FileRegister
 from talkwire.files.renditions import UNSCANNABLE, Renditions
-from talkwire.files.rules import consumer_of, judged, preview_uri
+from talkwire.files.settling import Settling
 from talkwire.files.turns import StepAside, Turns
-from talkwire.files.verdicts import Verdicts
-from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
-from talkwire.kernel.ids import AccountId, new_token
+from talkwire.kernel.ids import AccountId
 from talkwire.kernel.tasks import Tasks
 from talkwire.vault.errors import KeyDestroyed, Tampered
 
-CLAIM_MS = 20_000
 LOOK_SECONDS = 5.0
 """How often claims are renewed, and files looked for that nobody has in hand."""
 
@@ -46,38 +36,19 @@ UNANSWERED = f"{UNSCANNABLE}: no answer in {SILENCES} tries"
 class Judge:
     """Runs until it is cancelled; `take` hands it a file."""
 
-    def __init__(  # noqa: PLR0913 -- a verdict touches everything that is kept of a file
-        self,
-        database: Database,
-        clock: Clock,
-        renditions: Renditions,
-        register: FileRegister,
-        verdicts: Verdicts,
-        previews: Previews,
-        quotas: Quotas,
-        trail: Trail,
-        tasks: Tasks,
-        drop_object: Callable[[str], None],
-        *,
-        lanes: int = 4,
+    def __init__(
+        self, claims: Claims, renditions: Renditions, settling: Settling, tasks: Tasks, *, lanes: int = 4
     ) -> None:
-        """`drop_object` removes an object soon, whatever happens; `lanes`: how many are judged at once."""
-        self._database = database
-        self._clock = clock
+        """`lanes`: how many are judged at once."""
+        self._claims = claims
         self._renditions = renditions
-        self._register = register
-        self._verdicts = verdicts
-        self._previews = previews
-        self._quotas = quotas
-        self._trail = trail
+        self._settling = settling
         self._tasks = tasks
-        self._drop_object = drop_object
         self._turns = Turns(lanes)
         self._in_hand: set[tuple[AccountId, str]] = set()
         self._stalled: set[tuple[AccountId, str]] = set()
         self._apart: set[tuple[AccountId, str]] = set()  # of those in hand: they take no fresh file's room
         self._settled = 0
-        self.node = new_token()[:32]
 
     @property
     def is_needed(self) -> bool:
@@ -96,7 +67,7 @@ class Judge:
 
     def claim(self) -> Claim:
         """To be entered with a file that this node will `take`."""
-        return Claim(self.node, self._clock.now_ms() + CLAIM_MS)
+        return self._claims.new()
 
     def take(self, file: HostedFile) -> None:
         """Judge a file that this node has claimed. One too many is left to whoever looks next."""
@@ -107,46 +78,31 @@ class Judge:
 
     async def run(self, *, alone: bool) -> None:
         """Judge for ever. `alone`: no other node exists, so what is claimed was claimed by one that died."""
-        await self.look(before_ms=2**62 if alone else None)
+        await self.look(ended_by_ms=EVERY_CLAIM_MS if alone else None)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self._renew()
             await self.look()
 
-    async def look(self, before_ms: int | None = None) -> int:
+    async def look(self, ended_by_ms: int | None = None) -> int:
         """Take in hand what nobody has; returns how many that were."""
-        now_ms = self._clock.now_ms()
-        before_ms = now_ms if before_ms is None else before_ms
         room = min(AT_ONCE, MOST_IN_HAND - len(self._in_hand) + len(self._apart))
         if room < 1:
             return 0  # another node may have some
         try:
-            found = await store.list_unjudged(self._database, before_ms, room)
-            left = [file for file in found if file.name not in self._in_hand]
-            if not left:
-                return 0
-
-            async def unit(tx: Transaction) -> list[HostedFile]:
-                return await store.claim(tx, left, self.node, before_ms, now_ms + CLAIM_MS)
-
-            claimed = await self._database.write(unit)
+            won = await self._claims.win(self._in_hand, room, ended_by_ms)
         except Unavailable:
             return 0  # looked for again soon
-        for file in claimed:
+        for file in won:
             self.take(file)
-        return len(claimed)
+        return len(won)
 
     async def _renew(self) -> None:
         if not self._in_hand:
             return
-        until_ms = self._clock.now_ms() + CLAIM_MS
-        in_hand = list(self._in_hand)  # not all that it claimed: what it could not take is anybody's
-
-        async def unit(tx: Transaction) -> None:
-            await store.renew_claims(tx, self.node, in_hand, until_ms)
-
         try:
-            await self._database.write(unit)
+            # not all that it claimed: what it could not take is anybody's
+            await self._claims.renew(self._in_hand)
         except Unavailable:
             return  # they end; then somebody else may judge, and the first to settle counts
 
@@ -155,8 +111,7 @@ class Judge:
         try:
             await self._judge(file)
         except (ObjectMissing, KeyDestroyed):
-            self._register.forget(file.name)  # erased meanwhile: no verdict is wanted any more
-            self._verdicts.told(file.name)
+            self._settling.gone(file)
         finally:
             self._stalled.discard(file.name)
             self._apart.discard(file.name)
@@ -238,53 +193,9 @@ class Judge:
             raise
 
     async def _settle(self, file: HostedFile, verdict: Verdict) -> None:
-        """Commit a verdict; then tell who waits."""
+        """However long it takes."""
         while True:
             try:
-                settled = await self._commit(file, verdict)
-                break
+                return await self._settling.settle(file, verdict)
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-        if not settled:
-            self._register.forget(file.name)
-            if verdict.object_key and verdict.object_key != file.object_key:
-                self._drop_object(verdict.object_key)
-        else:
-            self._note(file, verdict)
-        self._verdicts.told(file.name)
-
-    async def _commit(self, file: HostedFile, verdict: Verdict) -> bool:
-        record = await self._trail.seal(_record(file, verdict))
-
-        async def unit(tx: Transaction) -> bool:
-            if not await store.settle(tx, file, verdict):
-                return False
-            await self._trail.write(tx, record)
-            return True
-
-        return await self._database.write(unit)
-
-    def _note(self, file: HostedFile, verdict: Verdict) -> None:
-        settled = judged(file, verdict)
-        self._register.hold(settled)
-        self._quotas.count_grown(settled)
-        self._previews.hold(*file.name, preview_uri(verdict.preview) if verdict.preview else "")
-        if verdict.object_key != file.object_key:
-            self._drop_object(file.object_key)
-
-
-def _record(file: HostedFile, verdict: Verdict) -> Entry:
-    return Entry(
-        file.account_id,
-        Act.JUDGED,
-        file.relative_path,
-        consumer_id=consumer_of(file.uploader, file.uploader_id),
-        detail={
-            "verdict": verdict.state.value,
-            "reason": verdict.reason,
-            "bytes": verdict.served_bytes,
-            "type": verdict.image_type.value if verdict.image_type else "",
-            "rebuilt": verdict.rebuilt,
-            "scanned": verdict.scanned,
-        },
-    )
