@@ -34,6 +34,7 @@ from talkwire.files.sealed import SealedObjects
 from talkwire.files.service import Files
 from talkwire.files.serving import Serving
 from talkwire.files.settling import Settling
+from talkwire.files.showing import Showing
 from talkwire.files.slots import SlotBook, UploadsUnderWay
 from talkwire.files.storage import FileStorage
 from talkwire.files.sweeping import Sweeping
@@ -78,7 +79,9 @@ class FileRooms:
     files: Files
     uploads: Receiving
     downloads: Serving
+    showing: Showing
     publications: Publications
+    verdicts: Verdicts
     previews: Previews
     judge: Judge
     leftovers: Leftovers
@@ -189,7 +192,8 @@ def file_rooms(ground: FileGround) -> FileRooms:
     serving = Serving(urls, register, verdicts, ground.vault, trail)
     storage = FileStorage(objects.store, receiving, serving, limits)
     files = Files(access, allowance, urls, storage, trail)
-    publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
+    showing = Showing(access, previews, ground.vault, trail, limits)
+    publications = Publications(trail, memory)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
     retention = Retention(database, clock, ground.switches, erasing, ground.anchors, limits.orphan_seconds)
     sweeping = Sweeping(database, ground.store, ground.vault, ground.anchors, clock)
@@ -197,7 +201,9 @@ def file_rooms(ground: FileGround) -> FileRooms:
         files,
         receiving,
         serving,
+        showing,
         publications,
+        verdicts,
         previews,
         judge,
         leftovers,
