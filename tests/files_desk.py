@@ -197,7 +197,7 @@ class Desk:
         """As messaging does it: judge, record in the event's unit, then show."""
         message = HostedFileMessage(path, "PNG", preview=preview)
         publications = self.rooms.publications
-        publication = await publications.admit(who, conversation_id, CONSUMER.id, message)
+        publication = await self.rooms.showing.admit(who, conversation_id, CONSUMER.id, message)
 
         async def unit(tx: object) -> None:
             await publications.record(

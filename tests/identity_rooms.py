@@ -9,18 +9,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from talkwire.accounts.service import Accounts
+from talkwire.audit.acts import Unrecorded
 from talkwire.backends.database.port import Database
 from talkwire.backends.database.sqlite import SqliteDatabase
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
+from talkwire.identity.attempts import Attempts
 from talkwire.identity.brand_keys import BrandKeys
 from talkwire.identity.consumer_profiles import ConsumerProfiles
 from talkwire.identity.consumers import Consumers
+from talkwire.identity.credentials import CredentialCheck, Credentials
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.limits import ConsumerLimits, SignInLimits
 from talkwire.identity.passwords import Passwords
-from talkwire.identity.sessions import Sessions
-from talkwire.identity.sign_in import Credentials, SignedIn, SignIn
+from talkwire.identity.sessions import Sessions, SignedIn
+from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.ids import AccountId
 
@@ -75,7 +78,9 @@ def rooms_on(
     agents = Agents(database, clock, passwords)
     sessions = Sessions(database, clock, agents, limits)
     api_keys = ApiKeys(database, clock, agents)
-    sign_in = SignIn(accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock)
+    check = CredentialCheck(database, agents, api_keys, passwords)
+    attempts = Attempts(clock, limits.failures_per_minute)
+    sign_in = SignIn(accounts, check, attempts, sessions, Unrecorded(database))
     keys, brand_keys = SigningKeys(database, clock, _next_key), BrandKeys(database, clock)
     profiles = ConsumerProfiles(database, clock, consumer_limits.profile_bytes)
     consumers = Consumers(accounts, keys, brand_keys, profiles, clock, consumer_limits)

@@ -32,8 +32,8 @@ async def scanned(
 
 async def judged(desk: Desk, path: str) -> None:
     """As messaging waits before it publishes."""
-    publications = desk.rooms.publications
-    await publications.wait_for_verdict(ACCOUNT, path, publications.deadline())
+    verdicts = desk.rooms.verdicts
+    await verdicts.wait((ACCOUNT, path), verdicts.deadline())
 
 
 @pytest.mark.parametrize(

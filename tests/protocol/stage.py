@@ -20,8 +20,8 @@ from aiohttp import web
 from talkwire.accounts.model import PropertyChange
 from talkwire.accounts.properties import AGENT_FILE_SHARING_GRANT
 from talkwire.assembly.node import Node, assemble
+from talkwire.identity.credentials import Credentials
 from talkwire.identity.model import Privilege
-from talkwire.identity.sign_in import Credentials
 from talkwire.identity.users import AgentChange
 from talkwire.kernel.ids import AccountId
 from talkwire.settings import Messages, Process, Settings, Storage

@@ -14,7 +14,7 @@ import pytest_asyncio
 from protocol.raw import Raw, frame
 from protocol.stage import PASSWORD, Cast, Socket, Stage, say, staged
 from talkwire.gateway import registry
-from talkwire.identity.sign_in import Credentials
+from talkwire.identity.credentials import Credentials
 from talkwire.identity.users import AgentChange
 from talkwire.settings import Identity, Settings, Sockets
 

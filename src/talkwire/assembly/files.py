@@ -14,7 +14,9 @@ from talkwire.backends.scanner.port import Scanner
 from talkwire.backends.scanner.watched import WatchedScanner
 from talkwire.files.access import Access, ConversationViews, Switches
 from talkwire.files.allowance import Allowance
+from talkwire.files.arrivals import Arrivals
 from talkwire.files.claims import Claims
+from talkwire.files.entering import Entering
 from talkwire.files.erasing import Erasing
 from talkwire.files.jobs import jobs
 from talkwire.files.judging import Judge
@@ -32,7 +34,8 @@ from talkwire.files.sealed import SealedObjects
 from talkwire.files.service import Files
 from talkwire.files.serving import Serving
 from talkwire.files.settling import Settling
-from talkwire.files.slots import SlotBook
+from talkwire.files.showing import Showing
+from talkwire.files.slots import SlotBook, UploadsUnderWay
 from talkwire.files.storage import FileStorage
 from talkwire.files.sweeping import Sweeping
 from talkwire.files.temp_urls import TempUrls
@@ -76,7 +79,9 @@ class FileRooms:
     files: Files
     uploads: Receiving
     downloads: Serving
+    showing: Showing
     publications: Publications
+    verdicts: Verdicts
     previews: Previews
     judge: Judge
     leftovers: Leftovers
@@ -181,11 +186,14 @@ def file_rooms(ground: FileGround) -> FileRooms:
     )
     allowance = Allowance(SlotBook(limits), quotas, clock, limits)
     urls = TempUrls(database, clock, limits.slot_seconds, ground.vault)
-    receiving = Receiving(urls, ground.vault, register, allowance, judge, leftovers, trail, clock, limits)
+    arrivals = Arrivals(UploadsUnderWay(limits), ground.vault, register, leftovers, clock)
+    entering = Entering(register, trail, judge, allowance, leftovers)
+    receiving = Receiving(urls, arrivals, entering, trail, limits)
     serving = Serving(urls, register, verdicts, ground.vault, trail)
     storage = FileStorage(objects.store, receiving, serving, limits)
     files = Files(access, allowance, urls, storage, trail)
-    publications = Publications(access, register, verdicts, previews, ground.vault, trail, limits)
+    showing = Showing(access, previews, ground.vault, trail, limits)
+    publications = Publications(trail, memory)
     erasing = Erasing(database, ground.store, ground.vault, trail, memory)
     retention = Retention(database, clock, ground.switches, erasing, ground.anchors, limits.orphan_seconds)
     sweeping = Sweeping(database, ground.store, ground.vault, ground.anchors, clock)
@@ -193,7 +201,9 @@ def file_rooms(ground: FileGround) -> FileRooms:
         files,
         receiving,
         serving,
+        showing,
         publications,
+        verdicts,
         previews,
         judge,
         leftovers,

@@ -7,9 +7,11 @@ from talkwire.assembly.foundation import Foundation
 from talkwire.audit.acts import Acts
 from talkwire.identity.agents import Agents
 from talkwire.identity.api_keys import ApiKeys
+from talkwire.identity.attempts import Attempts
 from talkwire.identity.brand_keys import BrandKeys
 from talkwire.identity.consumer_profiles import ConsumerProfiles
 from talkwire.identity.consumers import Consumers
+from talkwire.identity.credentials import CredentialCheck
 from talkwire.identity.keys import SigningKeys
 from talkwire.identity.limits import ConsumerLimits, SignInLimits
 from talkwire.identity.passwords import Passwords
@@ -57,9 +59,8 @@ def identity_rooms(base: Foundation, acts: Acts, vault: Vault) -> IdentityRooms:
             sign_ups_per_second=numbers.sign_ups_per_second,
         ),
     )
-    door = SignIn(
-        accounts, agents, sessions, api_keys, passwords, limits, database=database, clock=clock, acts=acts
-    )
+    check = CredentialCheck(database, agents, api_keys, passwords)
+    door = SignIn(accounts, check, Attempts(clock, limits.failures_per_minute), sessions, acts)
     return IdentityRooms(
         accounts, agents, door, consumers_of, sessions, api_keys, brand_keys, signing_keys, acts
     )

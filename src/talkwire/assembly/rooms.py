@@ -67,6 +67,7 @@ def services_of(
     limits = EventLimits(settings.messages.text_bytes, settings.messages.rich_content_bytes)
     publishing = Publishing(database, conversations, telling, presence, clock, tasks, limits)
     previews = Previews(files.previews)
+    file_publishing = FilePublishing(publishing, files.showing, files.publications, files.verdicts, previews)
     directory = Directory(identity.agents, identity.consumers.profiles, Skills(database, clock))
     skill_rules = SkillRules(database, clock, identity.consumers.profiles, identity.acts)
     leaving = Leaving(hub, conversations)
@@ -87,7 +88,7 @@ def services_of(
         controller=controller,
         conversations=conversations,
         feeds=feeds,
-        file_publishing=FilePublishing(publishing, files.publications, previews),
+        file_publishing=file_publishing,
         files=files.files,
         history=History(database, directory, previews, clock),
         hub=hub,

@@ -1,6 +1,7 @@
 """What this node remembers of files, in all its places at once: told of what was committed, or of what is gone."""
 
-from talkwire.files.model import HostedFile
+from talkwire.files import rules
+from talkwire.files.model import FileState, HostedFile, Publication
 from talkwire.files.previews import Previews
 from talkwire.files.register import FileRegister
 from talkwire.files.verdicts import Verdicts
@@ -25,6 +26,13 @@ class InMemory:
         """Another's verdict came first, or the file went away: whoever waits looks at the row."""
         self._register.forget(file.name)
         self._verdicts.told(file.name)
+
+    def shown(self, publication: Publication, *, is_public: bool) -> None:
+        """A publication was committed; the first one's preview stays."""
+        file, preview = publication.file, publication.preview
+        self._register.show(publication, is_public=is_public)
+        if preview is not None and file.state is FileState.CLEAN:
+            self._previews.replace(*file.name, rules.preview_uri(preview))
 
     def forget(self, account_id: AccountId, relative_path: str) -> None:
         """The file is gone."""

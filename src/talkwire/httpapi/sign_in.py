@@ -10,9 +10,11 @@ from talkwire.accounts.domains import base_uris
 from talkwire.httpapi.authorization import account_of, address_of, token_of
 from talkwire.httpapi.bodies import PRIVATE, answer, empty, read_object, text_of
 from talkwire.httpapi.discovery import BaseHost
+from talkwire.identity.credentials import Credentials
 from talkwire.identity.errors import CsrfWrong
 from talkwire.identity.model import Privilege
-from talkwire.identity.sign_in import Credentials, SignedIn, SignIn
+from talkwire.identity.sessions import SignedIn
+from talkwire.identity.sign_in import SignIn
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Invalid, TalkwireError, TooMany
 from talkwire.protocol.status import STATUS

@@ -1,4 +1,4 @@
-"""Who is signed in: bearers checked from memory, with their idle and their last moment."""
+"""Who is signed in: sessions opened and ended, bearers checked from memory, with their idle and their last moment."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,11 +11,12 @@ from talkwire.identity import rules, session_store, store
 from talkwire.identity.agents import AgentChanged, Agents
 from talkwire.identity.errors import CredentialsWrong, CsrfWrong, SessionEnded
 from talkwire.identity.limits import SignInLimits
-from talkwire.identity.model import Principal
+from talkwire.identity.model import Principal, Privilege
 from talkwire.identity.session_store import Session
+from talkwire.identity.users import AgentUser
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
-from talkwire.kernel.ids import AccountId, digest_of
+from talkwire.kernel.ids import AccountId, digest_of, new_token
 
 TOUCH_MS = 60_000
 """How long a use may go unwritten, and how long a sign-out on another node may go unseen."""
@@ -23,6 +24,20 @@ TOUCH_MS = 60_000
 MAX_HELD = 50_000
 
 Revoked = Callable[[str], None]
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """What an agent gets by signing in; the three secrets are shown this once."""
+
+    bearer: str
+    csrf: str
+    cookie: str
+    session_id: str
+    agent: AgentUser
+    privileges: frozenset[Privilege]
+    signed_in_at_ms: int
+    expires_at_ms: int
+    idle_seconds: int
 
 
 @dataclass
@@ -39,6 +54,7 @@ class Sessions:
         self._database = database
         self._clock = clock
         self._agents = agents
+        self._limits = limits
         self._idle_ms = limits.idle_seconds * 1000
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._changes = 0
@@ -49,16 +65,33 @@ class Sessions:
         """Be told the id of every session that was ended before its time, to close its sockets (4401)."""
         self._listeners.append(listener)
 
-    async def open(self, session: Session) -> None:
-        """Store a new session, unless its user was taken away meanwhile. Raises CredentialsWrong."""
-
-        async def unit(tx: Transaction) -> None:
-            agent = await store.read_agent(tx, session.account_id, session.agent_id)
-            if agent is None or not agent.enabled:
-                raise CredentialsWrong
-            await session_store.insert_session(tx, session)
-
-        await self._database.write(unit)
+    async def open(self, agent: AgentUser) -> SignedIn:
+        """A new session of an agent, unless it was taken away meanwhile. Raises CredentialsWrong."""
+        bearer, csrf, cookie = new_token(), new_token(), new_token()
+        now_ms = self._clock.now_ms()
+        session = Session(
+            account_id=agent.account_id,
+            session_id=digest_of(bearer),
+            cookie_digest=digest_of(cookie),
+            csrf_digest=digest_of(csrf),
+            agent_id=agent.id,
+            created_at_ms=now_ms,
+            used_at_ms=now_ms,
+            expires_at_ms=now_ms + self._limits.session_seconds * 1000,
+        )
+        await self._store(session)
+        principal = await self._agents.principal_of(agent)
+        return SignedIn(
+            bearer=bearer,
+            csrf=csrf,
+            cookie=cookie,
+            session_id=session.session_id,
+            agent=agent,
+            privileges=principal.privileges,
+            signed_in_at_ms=now_ms,
+            expires_at_ms=session.expires_at_ms,
+            idle_seconds=self._limits.idle_seconds,
+        )
 
     async def principal_of_bearer(self, account_id: AccountId, bearer: str) -> Principal:
         """Who a bearer stands for; counts as a use. Raises SessionEnded."""
@@ -107,6 +140,16 @@ class Sessions:
             return await session_store.delete_ended(tx, account_id, self._clock.now_ms(), self._idle_ms)
 
         return await self._database.write(unit)
+
+    async def _store(self, session: Session) -> None:
+
+        async def unit(tx: Transaction) -> None:
+            agent = await store.read_agent(tx, session.account_id, session.agent_id)
+            if agent is None or not agent.enabled:
+                raise CredentialsWrong
+            await session_store.insert_session(tx, session)
+
+        await self._database.write(unit)
 
     async def _load(self, account_id: AccountId, session_id: str) -> _Held:
         changes = self._changes

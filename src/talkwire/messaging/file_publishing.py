@@ -14,6 +14,8 @@ from talkwire.files.errors import NotJudgedYet
 from talkwire.files.model import HostedFileMessage, Publication
 from talkwire.files.publications import Publications
 from talkwire.files.rules import admit_resume_by_file
+from talkwire.files.showing import Showing
+from talkwire.files.verdicts import Verdicts
 from talkwire.identity.model import Principal
 from talkwire.messaging.logged import LoggedEvent
 from talkwire.messaging.model import HOSTED_FILE, ContentEvent
@@ -29,9 +31,18 @@ SubmitFile = Callable[[Principal, str, HostedFileMessage, Extras, Reply], Awaita
 class FilePublishing:
     """The sibling of `Publishing` that knows what a file needs besides."""
 
-    def __init__(self, publishing: Publishing, files: Publications, previews: Previews) -> None:
+    def __init__(
+        self,
+        publishing: Publishing,
+        showing: Showing,
+        publications: Publications,
+        verdicts: Verdicts,
+        previews: Previews,
+    ) -> None:
         self._publishing = publishing
-        self._files = files
+        self._showing = showing
+        self._publications = publications
+        self._verdicts = verdicts
         self._previews = previews
 
     async def submit(
@@ -55,12 +66,12 @@ class FilePublishing:
         self, who: Principal, dialog_id: str, message: HostedFileMessage, extras: Extras, reply: Reply
     ) -> None:
         """As `submit`, but wait for the file's verdict: the event gets its place then. Raises likewise."""
-        deadline = self._files.deadline()
+        deadline = self._verdicts.deadline()
         while True:
             try:
                 return await self.submit(who, dialog_id, message, extras, reply)
             except NotJudgedYet:  # all of it is judged again then: much may have changed meanwhile
-                await self._files.wait_for_verdict(who.account_id, message.relative_path, deadline)
+                await self._verdicts.wait((who.account_id, message.relative_path), deadline)
 
     async def _admit(self, who: Principal, view: View, message: HostedFileMessage) -> Publication:
         conversation = view.conversation
@@ -70,10 +81,10 @@ class FilePublishing:
             has_content=log.last_content_sequence >= 0,
             from_widget=False,
         )
-        return await self._files.admit(who, conversation.conversation_id, conversation.consumer_id, message)
+        return await self._showing.admit(who, conversation.conversation_id, conversation.consumer_id, message)
 
     async def _record(self, publication: Publication, tx: Transaction, entry: Append) -> None:
-        await self._files.record(
+        await self._publications.record(
             tx,
             publication,
             dialog_id=entry.dialog_id,
@@ -87,7 +98,7 @@ class FilePublishing:
     ) -> None:
         """Before anybody is told: who hears of it may ask for the file at once, and sees its preview."""
         if entry.outcome is Outcome.APPENDED:
-            self._files.note(publication, audience=entry.audience)
+            self._publications.note(publication, audience=entry.audience)
             preview = self._previews.find_held(*publication.file.name)
             if preview:
                 told = ContentEvent(content_type=HOSTED_FILE, message={**message, "preview": preview})

@@ -74,8 +74,7 @@ async def guarded(tmp_path: Path, sqlite_database: SqliteDatabase) -> AsyncItera
 
 
 async def judged(desk: Desk, path: str) -> HostedFile:
-    publications = desk.rooms.publications
-    await publications.wait_for_verdict(ACCOUNT, path, asyncio.get_running_loop().time() + 10)
+    await desk.rooms.verdicts.wait((ACCOUNT, path), asyncio.get_running_loop().time() + 10)
     file = await desk.rooms.downloads._register.find(ACCOUNT, path)
     assert file is not None
     return file
@@ -170,11 +169,11 @@ async def test_while_the_scanner_is_down_files_wait_and_are_not_served(guarded: 
     guard.is_down = True
     path = await guarded.uploaded(CONSUMER, PICTURE)
     message = HostedFileMessage(path, "PNG")
-    publications = guarded.rooms.publications
+    showing, verdicts = guarded.rooms.showing, guarded.rooms.verdicts
     with pytest.raises(NotJudgedYet):
-        await publications.admit(CONSUMER, TALK, CONSUMER.id, message)
+        await showing.admit(CONSUMER, TALK, CONSUMER.id, message)
     with pytest.raises(NotJudgedYet):
-        await publications.wait_for_verdict(ACCOUNT, path, publications.deadline())
+        await verdicts.wait((ACCOUNT, path), verdicts.deadline())
     with pytest.raises(NotJudgedYet):
         await guarded.fetched(path)
     assert guarded.rooms.judge.stalled == 1
@@ -182,7 +181,7 @@ async def test_while_the_scanner_is_down_files_wait_and_are_not_served(guarded: 
     await judged(guarded, path)
     assert guarded.rooms.judge.stalled == 0
     assert guard.seen == [PICTURE]
-    await publications.admit(CONSUMER, TALK, CONSUMER.id, message)
+    await showing.admit(CONSUMER, TALK, CONSUMER.id, message)
 
 
 async def test_what_the_scanner_finds_is_rejected(guarded: Desk) -> None:

@@ -56,7 +56,7 @@ async def test_what_is_stored_and_served_is_counted_when_it_is_more_than_was_sen
         desk.switches.values[CONSUMER_DAILY_MEGABYTES.name] = 1
         await desk.slot(CONSUMER)  # from now on it is counted in memory
         path = await desk.uploaded(CONSUMER, picture)
-        await desk.rooms.publications.wait_for_verdict(ACCOUNT, path, asyncio.get_running_loop().time() + 10)
+        await desk.rooms.verdicts.wait((ACCOUNT, path), asyncio.get_running_loop().time() + 10)
         served = len(await desk.fetched(path))
         assert served > 2 * len(picture)
         for files in (desk.files, desk.reopened()):

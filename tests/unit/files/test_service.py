@@ -373,14 +373,12 @@ async def test_an_unusable_preview_is_refused(desk: Desk, preview: str) -> None:
 async def test_an_unknown_type_in_an_event_is_refused(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
     with pytest.raises(FileTypeNotAllowed):
-        await desk.rooms.publications.admit(CONSUMER, TALK, CONSUMER.id, HostedFileMessage(path, "EXE"))
+        await desk.rooms.showing.admit(CONSUMER, TALK, CONSUMER.id, HostedFileMessage(path, "EXE"))
 
 
 async def test_a_file_that_went_away_meanwhile_takes_its_event_with_it(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
-    publication = await desk.rooms.publications.admit(
-        CONSUMER, TALK, CONSUMER.id, HostedFileMessage(path, "PNG")
-    )
+    publication = await desk.rooms.showing.admit(CONSUMER, TALK, CONSUMER.id, HostedFileMessage(path, "PNG"))
 
     async def unit(tx: object) -> None:
         await tx.execute(  # type: ignore[attr-defined]

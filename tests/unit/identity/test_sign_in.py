@@ -4,6 +4,8 @@ import pytest
 
 from identity_rooms import ACCOUNT, OTHER, PASSWORD, Rooms, rooms_on
 from talkwire.accounts.errors import AccountUnknown
+from talkwire.identity.attempts import NAMES_PER_ADDRESS
+from talkwire.identity.credentials import Credentials
 from talkwire.identity.errors import (
     ApiKeyUnknown,
     CredentialsIncomplete,
@@ -17,7 +19,6 @@ from talkwire.identity.jobs import jobs
 from talkwire.identity.limits import SignInLimits
 from talkwire.identity.passwords import Passwords
 from talkwire.identity.session_store import ApiKey
-from talkwire.identity.sign_in import NAMES_PER_ADDRESS, Credentials
 from talkwire.identity.users import AgentChange
 from talkwire.kernel.ids import AccountId
 

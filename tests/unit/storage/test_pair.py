@@ -69,7 +69,7 @@ async def pair(desk: Desk, tmp_path: Path) -> AsyncIterator[Pair]:
 
 async def until_under_way(desk: Desk, uploads: int) -> None:
     async with asyncio.timeout(5):
-        while len(desk.rooms.uploads._uploads) != uploads:  # noqa: ASYNC110 -- nobody rings when an upload begins
+        while len(desk.rooms.uploads._arrivals._uploads) != uploads:  # noqa: ASYNC110 -- nobody rings when an upload begins
             await asyncio.sleep(0.005)
 
 
