@@ -17,8 +17,6 @@ from talkwire.protocol.status import Close
 SWEEP_SECONDS = 2.0
 SWEEP_SLICE = 500
 STOPPING = "server stops"
-KEEP_ALIVE_MS = 60_000
-"""A socket in use counts as use of its agent's sign-in this often."""
 
 
 class Counts(Protocol):
@@ -48,6 +46,7 @@ class Registry:
         self._clock = clock
         self._idle_ms = int(idle_seconds * 1000)
         self._init_ms = int(init_seconds * 1000)
+        self._keep_alive_ms = sign_in.keep_alive_ms
         self._connections: dict[Connection, None] = {}
         self._of_session: defaultdict[str, set[Connection]] = defaultdict(set)
         self._one_left = asyncio.Event()
@@ -107,7 +106,7 @@ class Registry:
             connection.close(code, "token expired")
         elif now_ms - connection.last_seen_ms > self._idle_ms:
             connection.close(Close.NORMAL, "idle")
-        elif who.session_id and connection.last_seen_ms - connection.kept_alive_ms > KEEP_ALIVE_MS:
+        elif who.session_id and connection.last_seen_ms - connection.kept_alive_ms > self._keep_alive_ms:
             connection.kept_alive_ms = connection.last_seen_ms
             self._tasks.start(self._keep_alive(connection, who), "gateway: keep alive")
 

@@ -19,7 +19,7 @@ from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import AccountId, digest_of, new_token
 
 TOUCH_MS = 60_000
-"""How long a use may go unwritten, and how long a sign-out on another node may go unseen."""
+"""How long a use may go unwritten, and how long a sign-out on another node may go unseen, unless the idle time is short."""
 
 MAX_HELD = 50_000
 
@@ -56,6 +56,7 @@ class Sessions:
         self._agents = agents
         self._limits = limits
         self._idle_ms = limits.idle_seconds * 1000
+        self.touch_ms = min(TOUCH_MS, self._idle_ms // 3)
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._changes = 0
         self._listeners: list[Revoked] = []
@@ -99,13 +100,15 @@ class Sessions:
 
     async def use(self, account_id: AccountId, session_id: str) -> Principal:
         """Keep a session from going idle, as a gateway does for a socket that speaks. Raises SessionEnded."""
-        held = self._held.get(session_id) or await self._load(account_id, session_id)
+        held = self._held.get(session_id)
+        if held is None or self._seems_idle(held):
+            held = await self._load(account_id, session_id)
         now_ms = self._clock.now_ms()
         ended = rules.is_ended(now_ms, held.used_at_ms, held.principal.expires_at_ms, self._idle_ms)
         if ended or held.principal.account_id != account_id:
             raise SessionEnded
         held.used_at_ms = now_ms
-        if now_ms - held.touched_at_ms >= TOUCH_MS:
+        if now_ms - held.touched_at_ms >= self.touch_ms:
             await self._touch(session_id, held)
         return held.principal
 
@@ -121,9 +124,12 @@ class Sessions:
         return session
 
     async def refresh(self, session: Session) -> None:
-        """Write that a session was used just now."""
+        """Count as a use. Raises CsrfWrong."""
         if not await self._write_use(session.account_id, session.session_id):
             raise CsrfWrong
+        held = self._held.get(session.session_id)
+        if held is not None:
+            held.used_at_ms = held.touched_at_ms = self._clock.now_ms()
 
     async def end(self, account_id: AccountId, session_id: str) -> None:
         """Sign out; ending twice is once."""
@@ -150,6 +156,11 @@ class Sessions:
             await session_store.insert_session(tx, session)
 
         await self._database.write(unit)
+
+    def _seems_idle(self, held: _Held) -> bool:
+        """Idle too long, as far as this node knows: another may have seen it used, or refreshed."""
+        now_ms = self._clock.now_ms()
+        return now_ms - held.used_at_ms >= self._idle_ms and now_ms < held.principal.expires_at_ms
 
     async def _load(self, account_id: AccountId, session_id: str) -> _Held:
         changes = self._changes

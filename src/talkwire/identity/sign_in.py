@@ -68,10 +68,15 @@ class SignIn:
         """Who a bearer stands for, from memory after its first use. Raises SessionEnded."""
         return await self._sessions.principal_of_bearer(account_id, bearer)
 
+    @property
+    def keep_alive_ms(self) -> int:
+        """Often enough, and not too often, to say that a socket is in use."""
+        return self._sessions.touch_ms
+
     async def keep_alive(self, who: Principal) -> Principal:
         """Count a socket's traffic as use; the principal as it is now. Raises SessionEnded.
 
-        Call it when frames came, at most once a minute per socket.
+        Call it when frames came, at most every `keep_alive_ms` per socket.
         """
         return await self._sessions.use(who.account_id, who.session_id)
 

@@ -4,6 +4,7 @@ import pytest
 
 from identity_rooms import ACCOUNT, OTHER, PASSWORD, Rooms, rooms_on
 from talkwire.accounts.errors import AccountUnknown
+from talkwire.identity import session_store
 from talkwire.identity.attempts import NAMES_PER_ADDRESS
 from talkwire.identity.credentials import Credentials
 from talkwire.identity.errors import (
@@ -172,6 +173,54 @@ async def test_a_session_that_rests_too_long_ends(rooms: Rooms) -> None:
     rooms.clock.advance(seconds=IDLE)
     with pytest.raises(SessionEnded):
         await rooms.sign_in.principal_of_bearer(ACCOUNT, bearer)
+
+
+async def test_a_refresh_is_a_use_here_and_at_another_node(rooms: Rooms) -> None:
+    signed_in = await rooms.signed_in("agent@brand")
+    other = rooms_on(rooms.database, rooms.clock)
+    for node in (rooms, other):
+        await node.sign_in.principal_of_bearer(ACCOUNT, signed_in.bearer)  # both remember it from now on
+    for _ in range(3):
+        rooms.clock.advance(seconds=IDLE - 1)
+        await rooms.sign_in.refresh(ACCOUNT, signed_in.cookie, signed_in.csrf)
+    for node in (rooms, other):
+        who = await node.sign_in.principal_of_bearer(ACCOUNT, signed_in.bearer)
+        assert who.session_id == signed_in.session_id
+    rooms.clock.advance(seconds=IDLE)
+    for node in (rooms, other):
+        with pytest.raises(SessionEnded):
+            await node.sign_in.principal_of_bearer(ACCOUNT, signed_in.bearer)
+
+
+async def test_whoever_comes_with_what_has_ended_costs_one_look(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bearer = (await rooms.signed_in("agent@brand")).bearer
+    await rooms.sign_in.principal_of_bearer(ACCOUNT, bearer)
+    rooms.clock.advance(seconds=IDLE)
+    looks = 0
+    find = session_store.find_session
+
+    async def counted(*args: object) -> object:
+        nonlocal looks
+        looks += 1
+        return await find(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session_store, "find_session", counted)
+    for _ in range(3):
+        with pytest.raises(SessionEnded):
+            await rooms.sign_in.principal_of_bearer(ACCOUNT, bearer)
+    assert looks == 3
+    rooms.clock.advance(seconds=SESSION)  # nothing can bring it back: nobody looks
+    with pytest.raises(SessionEnded):
+        await rooms.sign_in.principal_of_bearer(ACCOUNT, bearer)
+    assert looks == 3
+
+
+@pytest.mark.parametrize(("idle_seconds", "ms"), [(60, 20_000), (1_800, 60_000)])
+async def test_use_is_noted_more_often_than_it_must_be(rooms: Rooms, idle_seconds: int, ms: int) -> None:
+    limits = SignInLimits(idle_seconds=idle_seconds)
+    assert rooms_on(rooms.database, rooms.clock, limits).sign_in.keep_alive_ms == ms
 
 
 async def test_no_session_grows_older_than_it_may(rooms: Rooms) -> None:
