@@ -19,7 +19,7 @@ from talkwire.kernel.errors import Unavailable
 from talkwire.kernel.ids import AccountId, digest_of, new_token
 
 TOUCH_MS = 60_000
-"""How long a use may go unwritten, and how long a sign-out on another node may go unseen, unless the idle time is short."""
+"""How long a use may go unwritten, and a sign-out on another node unseen; less when the idle time is short."""
 
 MAX_HELD = 50_000
 
