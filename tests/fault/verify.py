@@ -70,8 +70,8 @@ class Verdict:
             f"{path} in {where} was never uploaded" for path, where in shown.items() if path not in uploads
         ]
         for path in list(shown)[:most]:
-            if path in uploads:
-                await self._compare_file(uploads[path], self._overseer, "published")
+            if path in uploads and uploads[path].by in self._sockets:
+                await self._compare_file(uploads[path], self._sockets[uploads[path].by], "published")
         kept = [upload for upload in uploads.values() if upload.is_kept and upload.path not in shown]
         for upload in kept[:most]:
             if upload.by in self._sockets:

@@ -275,7 +275,11 @@ ROWS = (
         foreign="403",
     ),
     Row(
-        "ms.GenerateURLForDownloadFile", "", lambda t: {"relativePath": t.path}, "200 404 200 404 200 200 404"
+        "ms.GenerateURLForDownloadFile",
+        "",
+        lambda t: {"relativePath": t.path},
+        "200 404 200 404 404 404 404",
+        "200 404 200 404 200 200 404",
     ),
     Row(
         "routing.SubscribeRoutingTasks",

@@ -55,13 +55,13 @@ class Access:
 
     async def find_downloadable(self, who: Principal, relative_path: str) -> HostedFile | None:
         """The file, if `who` may download it. What memory refuses is looked up once more."""
-        return await self._find(who, relative_path, overseeing=rules.oversees(who))
+        return await self._find(who, relative_path, looking_back=True)
 
     async def find_publishable(self, who: Principal, relative_path: str) -> HostedFile | None:
-        """The file, if `who` sent it or was shown it: who only oversees the account passes nothing on."""
-        return await self._find(who, relative_path, overseeing=False)
+        """The file, if `who` sent it or was shown it: who only looks back at what is over passes nothing on."""
+        return await self._find(who, relative_path, looking_back=False)
 
-    async def _find(self, who: Principal, relative_path: str, *, overseeing: bool) -> HostedFile | None:
+    async def _find(self, who: Principal, relative_path: str, *, looking_back: bool) -> HostedFile | None:
         named = parse_path(relative_path)
         if named is None or named.account_id != who.account_id:
             return None
@@ -69,28 +69,30 @@ class Access:
             file = await self._register.find(who.account_id, relative_path, fresh=fresh)
             if file is None:
                 return None
-            if (overseeing and file.published_in) or await self._may_download(who, file):
+            if await self._may_download(who, file, looking_back=looking_back):
                 return file
         return None
 
-    async def _may_download(self, who: Principal, file: HostedFile) -> bool:
+    async def _may_download(self, who: Principal, file: HostedFile, *, looking_back: bool) -> bool:
         if rules.is_uploader(who, file):
             return True
         for shown in file.published_in:
-            if await self._is_shown_to(who, shown):
+            if await self._is_shown_to(who, shown, looking_back=looking_back):
                 return True
         if len(file.published_in) < RECENT_PUBLICATIONS:
             return False
         return any(
             [
-                await self._is_shown_to(who, shown)
+                await self._is_shown_to(who, shown, looking_back=looking_back)
                 for shown in await self._register.list_shown_to(file, who.id)
             ]
         )
 
-    async def _is_shown_to(self, who: Principal, shown: PublishedIn) -> bool:
+    async def _is_shown_to(self, who: Principal, shown: PublishedIn, *, looking_back: bool) -> bool:
         try:
             view = await self._conversations.view(who.account_id, shown.conversation_id)
         except ConversationNotFound:
             return False
-        return rules.may_download(who, shown, view.conversation)
+        if rules.may_download(who, shown, view.conversation):
+            return True
+        return looking_back and rules.may_look_back(who, view.conversation)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from talkwire.conversations.model import Conversation
+from talkwire.conversations.model import Conversation, State
 from talkwire.files.errors import (
     FileMayNotResume,
     FileSharingOff,
@@ -176,16 +176,18 @@ def is_uploader(who: Principal, file: HostedFile) -> bool:
     return file.account_id == who.account_id and file.uploader_id == (who.old_id or who.id)
 
 
-def oversees(who: Principal) -> bool:
-    """Managers and administrators, who may read the whole account; bots see its conversations, not its files."""
-    return not who.is_consumer and who.may(Privilege.MANAGE_CONVERSATIONS)
-
-
 def may_download(who: Principal, shown: PublishedIn, conversation: Conversation) -> bool:
     """A present participant of a conversation in which the file was shown; a consumer only publicly."""
     if who.is_consumer and not shown.is_public:
         return False
     return bool(conversation.roles_of(who.id))
+
+
+def may_look_back(who: Principal, conversation: Conversation) -> bool:
+    """Managers and administrators, once it is over and cannot be joined; bots see its events, not its files."""
+    return (
+        conversation.stage is State.CLOSE and not who.is_consumer and who.may(Privilege.MANAGE_CONVERSATIONS)
+    )
 
 
 def admit_resume_by_file(*, resume_depth: int, has_content: bool, from_widget: bool) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from files_desk import AGENT, BOT, CONSUMER, MANAGER, OTHER_AGENT, STRANGER, TALK, conversation
 from pictures import png
-from talkwire.conversations.model import Role
+from talkwire.conversations.model import Role, State
 from talkwire.files import rules
 from talkwire.files.errors import (
     FileMayNotResume,
@@ -228,12 +228,18 @@ def test_participants_download_and_consumers_only_what_was_public() -> None:
     assert rules.may_download(AGENT, private, talk)
     assert not rules.may_download(OTHER_AGENT, public, talk)
     assert not rules.may_download(STRANGER, public, talk)
+    assert not rules.may_download(MANAGER, public, talk), "who may read it has to join to be shown its files"
 
 
-def test_managers_oversee_the_account_and_bots_do_not() -> None:
-    assert rules.oversees(MANAGER)
+def test_managers_look_back_at_what_is_over_and_nobody_else_does() -> None:
+    talk = conversation((CONSUMER, Role.CONSUMER))
+    over = msgspec.structs.replace(talk, state=State.CLOSE, stage=State.CLOSE)
+    in_survey = msgspec.structs.replace(talk, state=State.CLOSE)
+    assert rules.may_look_back(MANAGER, over)
+    assert not rules.may_look_back(MANAGER, talk)
+    assert not rules.may_look_back(MANAGER, in_survey)
     for who in (BOT, AGENT, CONSUMER):
-        assert not rules.oversees(who)
+        assert not rules.may_look_back(who, over)
 
 
 @pytest.mark.parametrize(

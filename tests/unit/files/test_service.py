@@ -206,14 +206,23 @@ async def test_the_uploader_fetches_its_file_and_nobody_else_before_it_is_publis
         assert not await may_download(desk, who, path)
 
 
-async def test_publishing_opens_a_file_to_the_participants_and_to_managers(desk: Desk) -> None:
+async def test_publishing_opens_a_file_to_the_participants(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, PICTURE)
     assert not await may_download(desk, AGENT, path)
     await desk.publish(CONSUMER, path)
-    for who in (CONSUMER, AGENT, MANAGER):
+    for who in (CONSUMER, AGENT):
         assert await may_download(desk, who, path)
-    for who in (STRANGER, OTHER_AGENT, BOT):
+    for who in (STRANGER, OTHER_AGENT, BOT, MANAGER):
         assert not await may_download(desk, who, path)
+
+
+async def test_a_manager_joins_and_is_shown_the_files(desk: Desk) -> None:
+    path = await desk.uploaded(CONSUMER, PICTURE)
+    await desk.publish(CONSUMER, path)
+    desk.talks.add(
+        conversation((CONSUMER, Role.CONSUMER), (AGENT, Role.ASSIGNED_AGENT), (MANAGER, Role.READER))
+    )
+    assert await may_download(desk, MANAGER, path)
 
 
 async def test_only_who_sent_a_file_or_was_shown_it_publishes_it_on(desk: Desk) -> None:
