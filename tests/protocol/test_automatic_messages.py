@@ -11,7 +11,7 @@ import pytest_asyncio
 from protocol.connector import PROFILE, install
 from protocol.stage import WAIT_SECONDS, Cast, Json, Socket, new_cast, say, staged
 from talkwire.messaging.automatic_rules import AutomaticMessage, Trigger
-from talkwire.messaging.controller import controller_of
+from talkwire.messaging.automatic_sending import controller_of
 
 ASKS = {"Client-Properties": json.dumps({"type": ".ClientProperties", "features": ["AUTO_MESSAGES"]})}
 WELCOME = AutomaticMessage("welcome", Trigger.CONVERSATION_OPENED, "Welcome! Somebody is with you soon.")
@@ -109,11 +109,9 @@ async def test_only_the_first_message_brings_them_about_and_once(cast: Cast) -> 
     talk = await cast.talk(socket)
     await say(socket, talk, "hello")
     await say(socket, talk, "anybody?")
-    controller = cast.stage.node.services.controller
+    sending = cast.stage.node.services.controller._sending
     view = await cast.stage.node.services.conversations.view(cast.account, talk)
-    await asyncio.gather(
-        *(controller.settle(cast.account, view.conversation.conversation_id) for _ in range(5))
-    )
+    await asyncio.gather(*(sending.settle(cast.account, view.conversation.conversation_id) for _ in range(5)))
     await settled(cast)
     assert [text for role, text in await texts(socket, talk) if role == "CONTROLLER"] == [
         WELCOME.text,

@@ -12,7 +12,8 @@ from talkwire.conversations.service import Conversations
 from talkwire.handlers.services import Services
 from talkwire.history.search import Directory, History
 from talkwire.kernel.ids import AccountId
-from talkwire.messaging.automatic import AutomaticMessages
+from talkwire.messaging.automatic import AutomaticMessages, in_force
+from talkwire.messaging.automatic_sending import AutomaticSending
 from talkwire.messaging.catching_up import Log
 from talkwire.messaging.controller import Controller
 from talkwire.messaging.feeds import Feeds
@@ -72,8 +73,9 @@ def services_of(
     skill_rules = SkillRules(database, clock, identity.consumers.profiles, identity.acts)
     leaving = Leaving(hub, conversations)
     automatic = AutomaticMessages(database, clock, identity.acts)
-    allowed = bots_allowed_by(identity.accounts)
-    controller = Controller(database, conversations, automatic, allowed, hub, telling, clock, tasks)
+    messages = in_force(automatic, bots_allowed_by(identity.accounts))
+    sending = AutomaticSending(database, conversations, messages, telling, clock)
+    controller = Controller(database, sending, hub, clock, tasks)
     conversations.at_opening = controller.opening
     conversations.on_change(controller.changed)
     conversations.on_change(feeds.heard)

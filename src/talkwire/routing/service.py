@@ -33,6 +33,9 @@ from talkwire.routing.model import (
     Timing,
 )
 from talkwire.routing.presence import Presence, StateListener
+from talkwire.routing.ringing import Ringing
+from talkwire.routing.situations import Situations
+from talkwire.routing.suggestions import Suggestions
 
 RingListener = Callable[[AccountId, ParticipantId, RingView], None]
 SurveyApp = Callable[[AccountId], Awaitable[str]]
@@ -66,8 +69,13 @@ class Routing:
         self._board = Board()
         self._presence = Presence(database, clock, self._board, timing.grace_ms)
         self._listeners: list[RingListener] = []
+        self._ringing = Ringing(database, conversations, self._board, self._tell, timing.ring_life_ms)
         self.dispatcher = Dispatcher(
-            database, clock, conversations, directory, self._board, self._tell, timing
+            clock,
+            self._board,
+            Situations(database, directory, self._board, timing.rest_ms),
+            self._ringing,
+            Suggestions(database, clock, conversations, self._board, timing.ring_life_ms),
         )
         self._departures = Departures(database, clock, conversations, self._ended)
         self._presence.on_change(lambda state: self.dispatcher.look(state.account_id))
@@ -182,7 +190,7 @@ class Routing:
         """The rings that wait for an agent's answer."""
         now_ms = self._clock.now_ms()
         waiting = self._board.rings_of_agent(account_id, agent_id)
-        return [self.dispatcher.view(ring) for ring in waiting if rings.is_waiting(ring, now_ms)]
+        return [self._ringing.view(ring) for ring in waiting if rings.is_waiting(ring, now_ms)]
 
     # agent states
 

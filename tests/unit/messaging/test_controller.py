@@ -13,8 +13,9 @@ from talkwire.conversations.views import Views
 from talkwire.kernel.clock import MovableClock
 from talkwire.kernel.ids import AccountId, new_uuid
 from talkwire.kernel.tasks import Tasks
-from talkwire.messaging.automatic import AutomaticMessages
+from talkwire.messaging.automatic import AutomaticMessages, in_force
 from talkwire.messaging.automatic_rules import AutomaticMessage, Trigger
+from talkwire.messaging.automatic_sending import AutomaticSending
 from talkwire.messaging.controller import Controller
 from talkwire.messaging.feeds import Feeds
 from talkwire.messaging.hub import Hub
@@ -33,6 +34,7 @@ class Node:
     def __init__(self, database: Database, clock: MovableClock) -> None:
         self.database = database
         self.clock = clock
+        self.are_bots_allowed = True
         self.failures: list[BaseException] = []
         self.tasks = Tasks(lambda _name, error: self.failures.append(error))
         self.conversations = Conversations(database, clock, Views(), hydrate=of_row)
@@ -40,10 +42,13 @@ class Node:
         presence = Presence(hub, self.conversations.views, clock, 1.0)
         telling = Telling(self.conversations, hub, Feeds(self.conversations, self.tasks, clock), presence)
         self.messages = AutomaticMessages(database, clock)
-        self.controller = Controller(
-            database, self.conversations, self.messages, _allowed, hub, telling, clock, self.tasks
-        )
+        messages = in_force(self.messages, self._allowed)
+        sending = AutomaticSending(database, self.conversations, messages, telling, clock)
+        self.controller = Controller(database, sending, hub, clock, self.tasks)
         self.conversations.at_opening = self.controller.opening
+
+    async def _allowed(self, _account_id: AccountId) -> bool:
+        return self.are_bots_allowed
 
     async def open(self) -> Conversation:
         """A conversation whose client asks for messages. Nobody listens to it: the job must find it."""
@@ -85,10 +90,6 @@ class Node:
         return [row["originator_role"] for row in rows]
 
 
-async def _allowed(_account_id: AccountId) -> bool:
-    return True
-
-
 @pytest.fixture
 async def nodes(any_database: Database) -> AsyncIterator[list[Node]]:
     """Two nodes on one database."""
@@ -112,6 +113,18 @@ async def test_a_first_message_is_in_time_for_ten_seconds(
     node.clock.advance(seconds=60)  # nobody heard it: the job comes late, and judges by when it was said
     await node.controller.settle_missed()
     assert await node.roles(conversation) == ["CONSUMER", *["CONTROLLER"] * count]
+
+
+async def test_an_account_that_allows_no_controller_bots_sends_none(nodes: list[Node]) -> None:
+    node = nodes[0]
+    node.are_bots_allowed = False
+    conversation = await node.open()
+    await node.say(conversation)
+    node.clock.advance(seconds=3)
+    await node.controller.settle_missed()
+    node.are_bots_allowed = True
+    await node.controller.settle_missed()  # it was settled when it was due
+    assert await node.roles(conversation) == ["CONSUMER"]
 
 
 async def test_two_nodes_send_it_once(nodes: list[Node]) -> None:
