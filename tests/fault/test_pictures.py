@@ -15,7 +15,7 @@ from corpus.case import SECRET, Case
 from corpus.clean import complaints
 from corpus.damaged import flipped, truncated
 from corpus.mismatches import mismatches
-from corpus.parts import chunk, shifted
+from corpus.parts import chunk, quarters, shifted
 from corpus.photos import photos
 from corpus.polyglots import polyglots
 from talkwire.sanitation.errors import Rejected
@@ -103,6 +103,25 @@ async def test_flipped_bits_make_a_refusal_or_a_clean_picture(sanitizer: Sanitiz
     assert wrong == []
     assert reasons
     assert reasons <= {*Reason} - {Reason.CRASHED}
+
+
+async def test_a_large_gif_is_rebuilt_or_too_big_and_no_size_harms_a_worker() -> None:
+    sanitizer = await Sanitizer.open(1)
+    came: dict[int, Reason | None] = {}
+    for side in (3_800, 4_000, 4_200, 4_300, 4_400, 4_800, 5_400):
+        picture = quarters(side, side).gifsave_buffer(keep="none", dither=0, effort=3)
+        outcomes = [
+            await rebuild(sanitizer, picture) for _ in range(2)
+        ]  # what one leaves behind is the next one's
+        shrunk = await rebuild(sanitizer, picture, Wish(long_side=800))
+        assert not isinstance(shrunk, Rejected), side
+        reasons = {outcome.reason if isinstance(outcome, Rejected) else None for outcome in outcomes}
+        assert len(reasons) == 1, side
+        came[side] = reasons.pop()
+    replaced = sanitizer.workload()["replaced"]
+    await sanitizer.close()
+    assert came == {side: None if side <= 4_300 else Reason.TOO_BIG for side in came}
+    assert replaced == 0
 
 
 class Spent(NamedTuple):
