@@ -11,6 +11,7 @@ from talkwire.sanitation.examine import examine
 from talkwire.sanitation.gif import check_encodable
 from talkwire.sanitation.headers import Header
 from talkwire.sanitation.model import Limits, Reason, Rebuilt, Wish
+from talkwire.sanitation.padding import without_padding
 from talkwire.sanitation.previews import make_preview
 from talkwire.sanitation.sniff import ImageType
 
@@ -51,8 +52,8 @@ def rebuild(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda
     header = examine(data, limits)
     if header.image_type is ImageType.GIF:
         check_encodable(header, wish.long_side, limits)
-    examined(header)
     try:
+        examined(without_padding(header))
         return _rebuild(header, wish, limits)
     except pyvips.Error as error:
         raise Rejected(_reason_of(str(error)), str(error)) from error
@@ -63,8 +64,8 @@ def rebuild(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda
 def rebuild_preview(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda _: None) -> Rebuilt:
     """A preview anew. Raises Rejected."""
     header = examine(data, limits)
-    examined(header)
     try:
+        examined(without_padding(header))
         pixels = _upright(_decode(header, wish.preview_side).copy_memory(), header)
         preview, preview_type = make_preview(pixels, wish)
     except pyvips.Error as error:
