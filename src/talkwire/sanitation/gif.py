@@ -103,7 +103,7 @@ def check_encodable(header: Header, long_side: int, limits: Limits) -> None:
 
 
 class Shortened(NamedTuple):
-    """A GIF of white pixels alone, of part of another's codes: where these end too early the last pixel is not white."""
+    """A GIF of white pixels, of part of another's codes: where these end too early the last one is not white."""
 
     data: bytes
     last_across: int
