@@ -43,9 +43,9 @@ fault: $(STAMP) ## the long form of the fault tests: 200 kills instead of 20
 	@scripts/install-test-deps
 	TALKWIRE_FAULT_ROUNDS=200 $(BIN)/pytest tests/fault
 
-fuzz: $(STAMP) ## the readers of bytes from outside, for long: FUZZ_SECONDS=300 each, then all property tests
+fuzz: $(STAMP) ## the readers of bytes from outside, for long: FUZZ_SECONDS=300 each, then each property test for as long at most
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $${FUZZ_SECONDS:-300}
-	$(BIN)/pytest tests -m hypothesis --hypothesis-profile=fuzz
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/pytest tests -m hypothesis --hypothesis-profile=fuzz
 
 lock: $(STAMP) ## write requirements/*.txt anew from requirements/*.in
 	@scripts/lock-requirements

@@ -1,5 +1,6 @@
 """Small files that would cost much: time, memory, or both."""
 
+import random
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ from corpus.parts import (
     gif_with,
     jpeg,
     jpeg_with,
+    padded_gif,
     png,
     png_header,
     png_with,
     profile,
     quarters,
+    repeating_gif,
     segment,
 )
 from talkwire.sanitation.model import Reason
@@ -160,6 +163,14 @@ def _pngs() -> Iterator[Case]:
         *costs,
     )
     yield either(
+        "40 megapixels of 64 bits, and 2 MB of junk behind them",
+        png_header(6_300, 6_300, 16, 6)
+        + chunk(b"IDAT", packed(320 << 20))
+        + chunk(b"IDAT", random.Random(1).randbytes(2_000_000))
+        + _END,
+        *costs,
+    )
+    yield either(
         "40 megapixels of one bit, interlaced",
         png_header(6_300, 6_300, 1, 0, 1) + chunk(b"IDAT", packed(8 << 20)) + _END,
         *costs,
@@ -189,6 +200,13 @@ def _gifs() -> Iterator[Case]:
     )
     yield refused("a million extensions", gif_with(b"\x21\xfe\0" * 1_000_000), Reason.MALFORMED)
     yield cleaned("4 MB of comment", gif_with(gif_extension(0xFE, bytes(4_000_000))))
+    repeating, junk = repeating_gif(3_300, 257), random.Random(2).randbytes(2_000_000)
+    yield either("a gif that takes long to encode", repeating, Reason.TOO_COSTLY)
+    yield either(
+        "a gif that takes long to encode, and 2 MB of junk behind its pixels",
+        padded_gif(repeating, junk),
+        Reason.TOO_COSTLY,
+    )
     yield refused("40 megapixels of gif", b"GIF89a" + struct.pack("<HHBBB", 6_300, 6_300, 0x80, 0, 0) + table
                   + b"\x2c" + struct.pack("<HHHHB", 0, 0, 6_300, 6_300, 0) + b"\2" + gif_blocks(b"\x44\1") + b";",
                   Reason.TOO_COSTLY)  # fmt: skip

@@ -81,6 +81,50 @@ def gif_blocks(data: bytes) -> bytes:
     return b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
 
 
+@cache
+def repeating_gif(side: int, period: int) -> bytes:
+    """Few bytes that take long to encode again: the same indices again and again, in a table that is never reset."""
+    pattern = random.Random(period).randbytes(period)
+    indices = (pattern * (side * side // period + 1))[: side * side]
+    palette = random.Random(3).randbytes(768)
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\x08" + gif_blocks(_packed(indices))
+    return b"GIF89a" + struct.pack("<HHBBB", side, side, 0xF7, 0, 0) + palette + frame + b";"
+
+
+def _packed(indices: bytes) -> bytes:
+    """LZW, of 8 bits. Source: GIF89a specification, appendix F."""
+    table = {bytes([index]): index for index in range(256)}
+    packed, kept, kept_bits, code_bits, known = bytearray(), 256, 9, 9, b""
+    count = 258
+    for start in range(len(indices) + 1):
+        index = indices[start : start + 1]
+        if index and known + index in table:
+            known += index
+            continue
+        kept |= table[known] << kept_bits if known else 0
+        kept_bits += code_bits if known else 0
+        if known and count < 4096:
+            table[known + index] = count
+            code_bits += count == 1 << code_bits and code_bits < 12
+            count += 1
+        known = index
+        whole = kept_bits // 8
+        packed += (kept & (1 << 8 * whole) - 1).to_bytes(whole, "little")
+        kept, kept_bits = kept >> 8 * whole, kept_bits % 8
+    return bytes(packed) + (kept | 257 << kept_bits).to_bytes(4, "little").rstrip(b"\0")
+
+
+def padded_gif(base: bytes, junk: bytes) -> bytes:
+    """A GIF of one frame with junk behind its codes, in the same chain of blocks."""
+    assert base.endswith(b"\0;")
+    return base[:-2] + gif_blocks(junk) + b";"
+
+
+def padded_png(base: bytes, junk: bytes) -> bytes:
+    """A PNG with junk behind its packed pixels, in a chunk of the same kind."""
+    return base[:-12] + chunk(b"IDAT", junk) + base[-12:]
+
+
 def gif_extension(label: int, data: bytes) -> bytes:
     return bytes([0x21, label]) + gif_blocks(data)
 

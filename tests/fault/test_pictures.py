@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import resource
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -15,11 +16,13 @@ from corpus.case import SECRET, Case
 from corpus.clean import complaints
 from corpus.damaged import flipped, truncated
 from corpus.mismatches import mismatches
-from corpus.parts import chunk, shifted
+from corpus.parts import chunk, padded_gif, quarters, repeating_gif, shifted
 from corpus.photos import photos
 from corpus.polyglots import polyglots
 from talkwire.sanitation.errors import Rejected
+from talkwire.sanitation.examine import examine
 from talkwire.sanitation.model import MIB, Limits, Reason, Rebuilt, Wish
+from talkwire.sanitation.padding import without_padding
 from talkwire.sanitation.service import Sanitizer
 
 PAYLOADS = (SECRET, b"<?php", b"<script", b"<html", b"<svg", b"%PDF", b"PK\x03\x04")
@@ -105,6 +108,25 @@ async def test_flipped_bits_make_a_refusal_or_a_clean_picture(sanitizer: Sanitiz
     assert reasons <= {*Reason} - {Reason.CRASHED}
 
 
+async def test_a_large_gif_is_rebuilt_or_too_big_and_no_size_harms_a_worker() -> None:
+    sanitizer = await Sanitizer.open(1)
+    came: dict[int, Reason | None] = {}
+    for side in (3_800, 4_000, 4_200, 4_300, 4_400, 4_800, 5_400):
+        picture = quarters(side, side).gifsave_buffer(keep="none", dither=0, effort=3)
+        outcomes = [
+            await rebuild(sanitizer, picture) for _ in range(2)
+        ]  # what one leaves behind is the next one's
+        shrunk = await rebuild(sanitizer, picture, Wish(long_side=800))
+        assert not isinstance(shrunk, Rejected), side
+        reasons = {outcome.reason if isinstance(outcome, Rejected) else None for outcome in outcomes}
+        assert len(reasons) == 1, side
+        came[side] = reasons.pop()
+    replaced = sanitizer.workload()["replaced"]
+    await sanitizer.close()
+    assert came == {side: None if side <= 4_300 else Reason.TOO_BIG for side in came}
+    assert replaced == 0
+
+
 class Spent(NamedTuple):
     """By one process, since it began; memory at its highest."""
 
@@ -119,21 +141,41 @@ class Spent(NamedTuple):
         return cls(ticks / os.sysconf("SC_CLK_TCK"), int(status["VmHWM"].split()[0]) * 1024)
 
 
+def seconds_of_children() -> float:
+    """Processor time of those that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def seconds_for(data: bytes) -> float:
+    """What a picture may cost: a second, and one more for each MiB of what does code pixels."""
+    try:
+        header = without_padding(examine(data, Limits()))
+    except Rejected:
+        return Limits().cpu_seconds
+    return Limits().cpu_seconds * (1 + header.coded_bytes / MIB)
+
+
 async def seconds_of_workers(data: bytes) -> float:
     """Processor time of a worker from its start to its end, which this picture was."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = seconds_of_children()
     sanitizer = await Sanitizer.open(1)
     outcome = await rebuild(sanitizer, data)
     await sanitizer.close()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert isinstance(outcome, Rejected)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds_of_children() - before
 
 
 async def test_a_bomb_buys_no_time_with_bytes_that_are_no_picture() -> None:
     seconds = await seconds_of_workers(shifted(16_384, 1_250))
     more = await seconds_of_workers(shifted(16_384, 1_250, chunk(b"prVt", bytes(2_700_000))))
     assert more < seconds + 0.6  # two and a half, once
+
+
+async def test_a_bomb_buys_no_time_with_junk_behind_its_pixels() -> None:
+    picture = repeating_gif(3_300, 257)
+    seconds = await seconds_of_workers(padded_gif(picture, random.Random(8).randbytes(2_000_000)))
+    assert seconds < Limits().cpu_seconds + 0.6  # its start is in it; with the junk it would be three
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts what Linux counts")
@@ -144,16 +186,16 @@ async def test_a_bomb_costs_a_second_and_256_mib_at_most_and_the_server_nothing(
         count += 1
         await sanitizer.ready()
         pid = sanitizer._workers[0].pid
-        before, own = Spent.by(pid or 0), Spent.by("self")
+        before, own, reaped = Spent.by(pid or 0), Spent.by("self"), seconds_of_children()
         outcome = await rebuild(sanitizer, case.data)
         own_seconds = Spent.by("self").cpu_seconds - own.cpu_seconds
         wrong += [surprise(case, outcome)] if surprise(case, outcome) else []
-        if sanitizer._workers[0].pid == pid:  # else the kernel ended it when its second was over
-            after = Spent.by(pid or 0)
-            if after.cpu_seconds - before.cpu_seconds > Limits().cpu_seconds:
-                wrong.append(f"{case.name}: {after.cpu_seconds - before.cpu_seconds} s")
-            if after.peak_bytes > 300 * MIB:  # an idle worker has some 40
-                wrong.append(f"{case.name}: {after.peak_bytes} bytes")
+        is_alive = sanitizer._workers[0].pid == pid  # else the kernel ended it when its time was over
+        after = Spent.by(pid or 0) if is_alive else Spent(seconds_of_children() - reaped, 0)
+        if after.cpu_seconds - before.cpu_seconds > seconds_for(case.data) + (0 if is_alive else 0.1):
+            wrong.append(f"{case.name}: {after.cpu_seconds - before.cpu_seconds} s")
+        if after.peak_bytes > 300 * MIB:  # an idle worker has some 40
+            wrong.append(f"{case.name}: {after.peak_bytes} bytes")
         if own_seconds > 0.2 + len(case.data) / (20 * MIB):
             wrong.append(f"{case.name}: {own_seconds} s in the server")
     await sanitizer.close()

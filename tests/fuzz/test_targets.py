@@ -57,6 +57,23 @@ def test_what_looks_almost_real_is_read_or_refused(target: str, data: st.DataObj
     TARGETS[target](data.draw(mutations(target)))
 
 
+@pytest.mark.parametrize("seconds", [1, 20, 300])
+def test_how_many_examples_there_are_goes_by_the_seconds_that_are_given(seconds: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import conftest; print(conftest.settings.get_profile('fuzz').max_examples)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{TESTS.parent / 'src'}{os.pathsep}{TESTS}",
+            "FUZZ_SECONDS": str(seconds),
+        },
+        timeout=60,
+    )
+    assert int(done.stdout) == 66 * seconds
+
+
 @pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed (it has no wheel here)")
 @pytest.mark.parametrize("target", TARGETS)
 def test_atheris_finds_nothing_in_a_moment(target: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Comments, EXIF, XMP, text, previews, later frames and trailers never reach the C
 """
 
 import re
+from math import ceil
 from typing import NamedTuple
 
 from talkwire.sanitation.carried import AS_THEY_ARE, SCHEME, TAGS
@@ -31,6 +32,11 @@ class Header(NamedTuple):
     frames: int = 1
     held_bytes: int = 0  # what the decoder has to hold at once, when that is more than some lines
     coded_bytes: int = 0  # of `picture`, what codes pixels: not tables, not profiles
+
+    def size_within(self, long_side: int) -> tuple[int, int]:
+        """Width and height, made smaller to that long side if need be; 0 keeps them."""
+        scale = min(1.0, long_side / max(self.width, self.height)) if long_side else 1.0
+        return ceil(self.width * scale), ceil(self.height * scale)
 
 
 _FOREIGN = re.compile(

@@ -8,8 +8,10 @@ import pyvips
 from talkwire.sanitation.encoding import encode
 from talkwire.sanitation.errors import Rejected
 from talkwire.sanitation.examine import examine
+from talkwire.sanitation.gif import check_encodable
 from talkwire.sanitation.headers import Header
 from talkwire.sanitation.model import Limits, Reason, Rebuilt, Wish
+from talkwire.sanitation.padding import without_padding
 from talkwire.sanitation.previews import make_preview
 from talkwire.sanitation.sniff import ImageType
 
@@ -18,6 +20,9 @@ Examined = Callable[[Header], None]
 _LOADERS = {"VipsForeignLoadJpegBuffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadNsgifBuffer"}
 _HELD_BYTES = 64 * 1024 * 1024
 """A picture up to this size is decoded once and held; a larger one flows through, line by line."""
+
+_GIF_SHARE = 8
+"""A GIF is held up to so much less: its encoder holds three more of it."""
 
 _ROOM = 1.2
 """How much larger than wanted a JPEG is decoded, at least, when it is to shrink."""
@@ -45,8 +50,10 @@ def prepare() -> None:
 def rebuild(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda _: None) -> Rebuilt:
     """The picture anew, and its preview. `examined` hears what will be decoded, before it is. Raises Rejected."""
     header = examine(data, limits)
-    examined(header)
+    if header.image_type is ImageType.GIF:
+        check_encodable(header, wish.long_side, limits)
     try:
+        examined(without_padding(header))
         return _rebuild(header, wish, limits)
     except pyvips.Error as error:
         raise Rejected(_reason_of(str(error)), str(error)) from error
@@ -57,8 +64,8 @@ def rebuild(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda
 def rebuild_preview(data: bytes, wish: Wish, limits: Limits, examined: Examined = lambda _: None) -> Rebuilt:
     """A preview anew. Raises Rejected."""
     header = examine(data, limits)
-    examined(header)
     try:
+        examined(without_padding(header))
         pixels = _upright(_decode(header, wish.preview_side).copy_memory(), header)
         preview, preview_type = make_preview(pixels, wish)
     except pyvips.Error as error:
@@ -70,23 +77,35 @@ def rebuild_preview(data: bytes, wish: Wish, limits: Limits, examined: Examined 
 
 def _rebuild(header: Header, wish: Wish, limits: Limits) -> Rebuilt:
     pixels = _decode(header, wish.long_side)
-    is_small = pixels.width * pixels.height * pixels.bands <= _HELD_BYTES
+    most = _HELD_BYTES // (_GIF_SHARE if header.image_type is ImageType.GIF else 1)
+    is_small = pixels.width * pixels.height * pixels.bands <= most
     is_held = header.orientation > 1 or (wish.want_preview and is_small)
     if is_held:
         pixels = _upright(pixels.copy_memory(), header)
     width, height = pixels.width, pixels.height
+    source = header
+    if header.image_type is ImageType.GIF and not is_held:
+        source = _packed(pixels)
+        pixels = _decode(source, wish.long_side)
     flowing = [] if is_held else [pixels]  # may be read once
 
     def again() -> pyvips.Image:
-        return pixels if is_held else flowing.pop() if flowing else _decode(header, wish.long_side)
+        return pixels if is_held else flowing.pop() if flowing else _decode(source, wish.long_side)
 
-    image = encode(again, header.image_type, wish, limits)
+    image = encode(again, header, wish, limits)
     preview, preview_type = b"", ImageType.JPEG
     if wish.want_preview:
         if not is_held:  # what flowed through is gone: our own encoding is read again
-            pixels = _decode(examine(image, limits), wish.preview_side).copy_memory()
+            ours = examine(image, limits) if source is header else source
+            pixels = _decode(ours, wish.preview_side).copy_memory()
         preview, preview_type = make_preview(pixels, wish)
     return Rebuilt(image, header.image_type, width, height, preview, preview_type)
+
+
+def _packed(pixels: pyvips.Image) -> Header:
+    """The same as a PNG of ours. The decoder of GIF holds a whole frame, and its encoder three: not both at once."""
+    packed = pixels.pngsave_buffer(compression=1, filter="none", keep="none")
+    return Header(ImageType.PNG, pixels.width, pixels.height, packed)
 
 
 def _decode(header: Header, long_side: int) -> pyvips.Image:

@@ -3,6 +3,7 @@
 Source: PNG specification (third edition), sections 5 and 11.
 """
 
+import struct
 import zlib
 
 from talkwire.sanitation.errors import Rejected
@@ -15,6 +16,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _HEADER_BYTES = 13
+_OVERHEAD_BYTES = 4096
+_PIECE_BYTES, _UNPACKED_BYTES = 16 * 1024, 256 * 1024
+_ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+)  # fmt: skip
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 _ENDS_KEYWORD = 80  # a profile's name has 79 characters at most
 
@@ -45,9 +51,53 @@ def examine_png(data: bytes, limits: Limits) -> Header:
         raise Rejected(Reason.MALFORMED, "no picture in it")
     check_trailer(data, at)
     picture = b"".join(walk.kept)
+    coded_bytes = min(walk.coded_bytes, _most_coded(picture))
     return Header(
-        ImageType.PNG, width, height, picture, walk.orientation, walk.frames, held_bytes, walk.coded_bytes
+        ImageType.PNG, width, height, picture, walk.orientation, walk.frames, held_bytes, coded_bytes
     )
+
+
+def _most_coded(picture: bytes) -> int:
+    """What pixels that cannot be packed take, and zlib's own."""
+    raw_bytes = _raw_bytes(picture)
+    return raw_bytes + raw_bytes // 1000 + _OVERHEAD_BYTES
+
+
+def _raw_bytes(picture: bytes) -> int:
+    """All lines, unpacked, each with its filter."""
+    width, height, depth, colours, _, _, interlace = struct.unpack(
+        ">IIBBBBB", picture[16 : 16 + _HEADER_BYTES]
+    )
+    bits = depth * _CHANNELS[colours]
+    total = 0
+    for left, top, across, down in _ADAM7 if interlace else ((0, 0, 1, 1),):
+        columns, lines = -(-max(0, width - left) // across), -(-max(0, height - top) // down)
+        total += lines * (1 + (columns * bits + 7) // 8) if columns else 0
+    return total
+
+
+def are_all_pixels_in(picture: bytes, share: float) -> bool:
+    """Whether that share of the packed bytes of what `examine_png` gave back is enough, or not sound at all."""
+    at, pieces = len(SIGNATURE), []
+    while at < len(picture):
+        end, kind = _chunk_at(picture, at)
+        if kind == b"IDAT":
+            pieces.append(picture[at + 8 : end - 4])
+        at = end
+    packed = b"".join(pieces)
+    packed = packed[: int(len(packed) * share)]
+    left_bytes, inflating = _raw_bytes(picture), zlib.decompressobj()
+    try:
+        for start in range(0, len(packed), _PIECE_BYTES):
+            piece = packed[start : start + _PIECE_BYTES]
+            while piece and left_bytes > 0 and not inflating.eof:
+                left_bytes -= len(inflating.decompress(piece, _UNPACKED_BYTES))
+                piece = inflating.unconsumed_tail
+            if left_bytes <= 0 or inflating.eof:
+                return True
+    except zlib.error:
+        return True
+    return False
 
 
 def _read_header(data: bytes, limits: Limits) -> tuple[int, int, int]:

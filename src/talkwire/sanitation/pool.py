@@ -25,7 +25,11 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "VIPS_CONCURRENCY": "1",
     "VIPS_WARNING": "0",
-    "MALLOC_ARENA_MAX": "2",  # more would reserve address space, which is limited
+    # Memory is limited: none is reserved, and what one picture had is given back before the next. Without
+    # these the threshold rises, and freed pixels leave holes that count.
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
 }
 """All that a worker is told of where it runs; secrets in the server's own stay there."""
 

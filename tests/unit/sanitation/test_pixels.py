@@ -30,6 +30,8 @@ from corpus.parts import (
     shifted,
 )
 from talkwire.sanitation.errors import Rejected
+from talkwire.sanitation.examine import examine
+from talkwire.sanitation.headers import Header
 from talkwire.sanitation.model import Limits, Reason, Rebuilt, Wish
 from talkwire.sanitation.pixels import rebuild, rebuild_preview
 from talkwire.sanitation.sniff import ImageType
@@ -269,6 +271,35 @@ def test_a_large_picture_that_flows_through_is_the_same_and_has_a_preview() -> N
         assert (made.width, made.height) == (5200, 4400)
         for picture in (made.image, made.preview):
             assert are_alike(corners(picture), UPRIGHT, 14)
+
+
+def test_a_large_gif_has_the_colours_it_had_and_a_preview() -> None:
+    across, down = pyvips.Image.xyz(2200, 1800)[0], pyvips.Image.xyz(2200, 1800)[1]
+    slope = (across * 255 / 2200).bandjoin([down * 255 / 1800, (across + down) % 256]).cast("uchar")
+    hole = slope.copy(interpretation="srgb").bandjoin((down > 900).ifthenelse(255, 0).cast("uchar"))
+    for picture in (quarters(2200, 1800), slope.copy(interpretation="srgb"), hole):
+        encoded = picture.gifsave_buffer(dither=0, keep="none")
+        made = made_of(encoded)
+        was, now = pyvips.Image.gifload_buffer(encoded), pyvips.Image.gifload_buffer(made.image)
+        assert now.bands >= was.bands
+        assert (now[: was.bands] - was).abs().max() <= 2
+        assert complaints(made.image) == []
+        assert 0 < len(made.preview) < Wish().preview_bytes
+
+
+def test_a_gif_that_is_made_smaller_may_be_larger_than_one_that_is_kept() -> None:
+    picture = gif(960, 640)
+    needed = 14 * 960 * 640 + 10 * examine(picture, Limits()).coded_bytes
+    assert rebuild(picture, Wish(), Limits(memory_bytes=needed)).width == 960
+    scarce = Limits(memory_bytes=needed - 1)
+    assert rebuild(picture, Wish(long_side=800), scarce).width == 800
+    for long_side in (0, 960, 959):
+        heard: list[Header] = []
+        with pytest.raises(Rejected, match="too big") as rejected:
+            rebuild(picture, Wish(long_side=long_side), scarce, heard.append)
+        assert rejected.value.reason is Reason.TOO_BIG
+        assert "too many pixels for a GIF" in rejected.value.detail
+        assert heard == []  # nothing was decoded
 
 
 def test_quality_and_compression_are_as_wished() -> None:
