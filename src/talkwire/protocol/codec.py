@@ -1,5 +1,6 @@
 """Bytes to requests and answers to bytes. One decode per frame; bodies are decoded once they have a type."""
 
+import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -22,6 +23,15 @@ ERROR_TYPE = ".ReqBody$ErrorResp"
 
 _ZERO = b"\\u0000"
 
+_MOST_TOKENS, _MOST_BYTES = 4_000, 100_000
+"""Of a frame that cannot be read, so far its id and what is wrong are looked for: about a millisecond."""
+
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'  # to the end where it has none: nothing is looked at twice
+_TOKENS = re.compile(rb"%b|[{}\[\]]" % _TEXT, re.DOTALL)
+_MEMBER = re.compile(rb"\s*+:\s*+(%b|-?[0-9][0-9.eE+-]*+)" % _TEXT, re.DOTALL)
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONE_SURROGATE = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+
 
 class _OnlyId(msgspec.Struct):
     id: str | int | float | None = None
@@ -42,7 +52,7 @@ def decode_request(frame: bytes) -> Request:
         if _ZERO in frame:
             _check_zero(frame)
     except DECODE_ERRORS as error:
-        raise BadFrame(f"Not a request: {_reason(error)}", find_id(frame)) from None
+        raise BadFrame(f"Not a request: {_reason(error, frame)}", find_id(frame)) from None
     return request
 
 
@@ -107,18 +117,42 @@ def encode_notification(type_name: str, body: object) -> bytes:
     return encode(Notification(kind="notification", type=type_name, body=body))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, frame: bytes = b"") -> str:
     if isinstance(error, RecursionError):
         return "nested too deep"
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
+    if _LONE_SURROGATE.search(frame, 0, _MOST_BYTES):
+        return "half of a surrogate pair"  # msgspec says that something is missing, and not what
     return str(error)
 
 
 def find_id(frame: bytes) -> str:
     """The id of a request that is otherwise unusable, so that its sender can match the error."""
     try:
-        found = _ids.decode(frame).id
+        return _decoded_id(frame)
+    except DECODE_ERRORS:
+        pass
+    try:
+        return _decoded_id(b'{"id":%b}' % _written_id(frame))
     except DECODE_ERRORS:
         return ""
+
+
+def _decoded_id(frame: bytes) -> str:
+    found = _ids.decode(frame).id
     return "" if found is None else str(found)
+
+
+def _written_id(frame: bytes) -> bytes:
+    """The outermost member `id` as it stands in what is no JSON, or in JSON that we do not read; the last one counts."""
+    depth, found = 0, b"null"
+    for _, token in zip(range(_MOST_TOKENS), _TOKENS.finditer(frame, 0, _MOST_BYTES), strict=False):
+        match token[0]:
+            case b"{" | b"[":
+                depth += 1
+            case b"}" | b"]":
+                depth -= 1
+            case b'"id"' if depth == 1 and (member := _MEMBER.match(frame, token.end(), _MOST_BYTES)):
+                found = member[1]
+    return found

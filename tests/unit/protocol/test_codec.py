@@ -44,6 +44,42 @@ def test_what_is_no_request_is_refused_under_its_id(frame: bytes, request_id: st
     assert refusal.value.request_id == request_id
 
 
+DEEP = "[" * 1_000
+LONG = "y" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("frame", "request_id", "reason"),
+    [
+        (r'{"id":"7","type":"x","body":{"message":"hi \ud83d"}}', "7", "surrogate"),
+        (r'{"type":"x","body":{"id":"8","message":"\udc00 \\ud83d"},"id" : 7}', "7", "surrogate"),
+        (r'{"id":"\ud800","type":"x"}', "", "surrogate"),
+        (r'{"type":"x","y":"\"id\":\"8\" \ud83d","id":"7"}', "7", "surrogate"),
+        ('{"id":"79","type":"x","body":' + DEEP, "79", "deep"),
+        ('{"id":"79","type":"x","y":"' + LONG + '","body":' + DEEP, "79", "deep"),
+        ('{"id":"7","type":"x","body":{"id":"8', "7", "truncated"),
+        ('{"id":"7","type":"x","id":"8","body":', "8", "truncated"),
+        ('{"id":7.5e1,"type":"x","body":', "75.0", "truncated"),
+        ('{"x":"id","y":["id",7],"type":', "", "truncated"),
+        ("[" * 10_000 + '{"id":"7"', "", ""),
+        ('{"id":-', "", "invalid number"),
+        ('{"id":"7","y":"' + '\\"' * 500_000, "7", "truncated"),
+    ],
+)
+def test_what_is_no_json_is_refused_under_its_id_where_one_can_be_read(
+    frame: str, request_id: str, reason: str
+) -> None:
+    with pytest.raises(BadFrame) as refusal:
+        codec.decode_request(frame.encode())
+    assert refusal.value.request_id == request_id
+    assert reason in str(refusal.value)
+
+
+def test_whole_pairs_are_no_halves() -> None:
+    request = codec.decode_request(rb'{"id":"\ud83d\ude00","type":"x"}')
+    assert request.text_id == "\U0001f600"
+
+
 @pytest.mark.parametrize("text", [r"\u0000", r"a\u0000b", r"\\\u0000", r"\\u0000\u0000"])
 def test_the_character_zero_is_refused_wherever_it_stands(text: str) -> None:
     """Source: PostgreSQL, "Character Types": a text cannot hold it."""
