@@ -22,13 +22,20 @@ class Finding(NamedTuple):
 
 @dataclass
 class Report:
-    """What a verification found: nothing, if the trail is whole."""
+    """What a verification found: nothing, if the trail is whole.
+
+    Of an export besides: how many records had personal fields `opened`, when it says that it was exported, and the
+    public key (hex) that it was `signed_by`. Whose key that is, the file cannot say.
+    """
 
     account_id: str
     records: int = 0
     head: Head = rules.GENESIS
     is_code_checked: bool = False
     anchored_up_to: int = 0
+    opened: int = 0
+    exported_at_ms: int = 0
+    signed_by: str = ""
     findings: list[Finding] = field(default_factory=list)
 
     @property
