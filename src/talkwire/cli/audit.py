@@ -5,7 +5,7 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -66,7 +66,13 @@ def export_trail(account_id: str, since: str, until: str, output: str | None, **
             click.echo("the export is not signed: no key of the account's trail opens", err=True)
         key = signing_key(code_key) if code_key else None
         lines = export(desk.database, account_id, opener, now_ms, from_ms=span[0], to_ms=span[1], key=key)
-        await _print(lines, output, as_json=as_json)
+        await _print(lines, output, opener, as_json=as_json)
+        if opener.unread:
+            click.echo(
+                f"{len(opener.unread)} persons cannot be told though nobody erased them: the data was altered;"
+                f" see `talkwire audit verify {account_id}`",
+                err=True,
+            )
 
     _run(flags, work)
 
@@ -134,7 +140,7 @@ async def _verify(desk: "Looking", account_id: str | None) -> list[Report]:
 async def _verify_one(desk: "Looking", account_id: str) -> Report:
     anchor = await find_anchor(desk.keys, account_id)
     key, is_foreign = await _code_key(desk, account_id)
-    report = await verify(desk.database, account_id, key, anchor)
+    report = await verify(desk.database, account_id, key, anchor, desk.vault)
     if is_foreign:
         report.find(report.head.number, "is named by a head whose key was not sealed by this server's keys")
     return report
@@ -199,6 +205,7 @@ def _document(report: Report) -> dict[str, Any]:
         "records": report.records,
         "head": {"number": report.head.number, "hash": report.head.hash.hex()},
         "codeChecked": report.is_code_checked,
+        "personsChecked": report.are_persons_checked,
         "anchoredUpTo": report.anchored_up_to,
         "findings": [{"number": finding.number, "what": finding.what} for finding in report.findings],
     }
@@ -252,24 +259,40 @@ def _signed_how(report: Report, *, is_known: bool, is_asked: bool) -> str:
 
 
 class _Opener:
-    """Opens what is personal; what was altered opens for nobody, which verifying says better."""
+    """Opens what is personal; what was altered opens for nobody, which verifying says better.
+
+    `unread`: persons whose key lives, and whose boxes do not open all the same: they were not erased.
+    """
 
     def __init__(self, desk: "Looking") -> None:
+        self.unread: set[str] = set()
         self._desk = desk
+        self._erased: set[tuple[str, str]] = set()  # persons, each with a key that is no more
 
     async def open(self, account_id: str, person: str, box: bytes) -> Opened | None:
         try:
-            return await self._desk.boxes.open(account_id, person, box)
+            opened = await self._desk.boxes.open(account_id, person, box)
         except Tampered:
-            return None
+            opened = None
+        if opened is None and not await self._is_erased(account_id, person, box):
+            self.unread.add(person)
+        return opened
+
+    async def _is_erased(self, account_id: str, person: str, box: bytes) -> bool:
+        key_id = self._desk.vault.key_id_of(box)
+        if (person, key_id) not in self._erased:
+            if await self._desk.vault.list_owners(account_id, [key_id]):
+                return False
+            self._erased.add((person, key_id))
+        return True
 
 
-async def _print(lines: AsyncIterator[bytes], output: str | None, *, as_json: bool) -> None:
+async def _print(lines: AsyncIterator[bytes], output: str | None, opener: _Opener, *, as_json: bool) -> None:
     with _target(output) as target:
         async for line in lines:
             if as_json:
                 target.write(line + b"\n")
-            elif text := _readable(line):
+            elif text := _readable(line, opener.unread):
                 target.write(text.encode() + b"\n")
 
 
@@ -294,7 +317,7 @@ def _privately(path: str, flags: int) -> int:
     return descriptor
 
 
-def _readable(line: bytes) -> str:
+def _readable(line: bytes, unread: Collection[str]) -> str:
     """One record for people; nothing for the lines around them."""
     found = msgspec.json.decode(line)
     if found.get("line") != "record":
@@ -302,10 +325,11 @@ def _readable(line: bytes) -> str:
     record = msgspec.convert(found, Line)
     personal = record.personal or {}
     is_shut = record.person and record.personal is None and not record.actor
-    erased = "(erased)" if is_shut else ""
+    why_not = "(not told)" if record.person in unread else "(erased)"
+    shut = why_not if is_shut else ""
     consumer = personal.get("consumer_id", "")
-    actor = record.actor or personal.get("actor", "") or erased or "-"
-    address = record.address or personal.get("address", "") or erased or "-"
+    actor = record.actor or personal.get("actor", "") or shut or "-"
+    address = record.address or personal.get("address", "") or shut or "-"
     detail = "" if record.detail == "{}" else restored(record.detail, consumer)
     parts = (
         record.number,

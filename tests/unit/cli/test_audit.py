@@ -235,6 +235,28 @@ def test_only_what_cannot_be_opened_any_more_is_called_erased(shell: Shell) -> N
     asyncio.run(write(shell, forget=True))
     gone = ["(erased)", "(erased)"]
     assert people(shell) == [gone, gone, ["agent-1", HERE], gone]
+    assert shell.verify(ACCOUNT)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit_persons SET person = 'x' || substr(person, 2)",
+        "UPDATE audit_persons SET consumer_id = 'x' || substr(consumer_id, 2)",
+        "DELETE FROM audit_persons",
+    ],
+)
+def test_who_acted_cannot_be_hidden_by_the_list_of_persons(shell: Shell, sql: str) -> None:
+    asyncio.run(write(shell, Entry(ACCOUNT, Act.RECEIVED, "a path", CONSUMER, actor=CONSUMER)))
+    code, (report,) = shell.verify(ACCOUNT)
+    assert (code, report["personsChecked"]) == (0, True)
+    shell.tamper(sql)
+    code, (report,) = shell.verify(ACCOUNT)
+    assert (code, [found["number"] for found in report["findings"]]) == (1, [4])
+    assert people(shell) == [["(not told)", "(not told)"]]
+    told = shell.type("audit", "export", ACCOUNT, "--json")
+    assert "1 persons cannot be told though nobody erased them" in told.stderr
+    assert '"personal":null' in told.stdout
 
 
 def test_a_trail_that_grew_past_what_it_lost_is_missing_it_until_the_operator_says_it_was_restored(
