@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from talkwire.audit import store
-from talkwire.audit.model import Act, Entry
+from talkwire.audit.model import Act, Entry, Opened
 from talkwire.audit.origin import ORIGIN
 from talkwire.audit.service import Trail
 from talkwire.audit.verification import verify
@@ -111,3 +111,17 @@ async def test_who_was_erased_is_missed_by_nobody(brand: Brand) -> None:
     assert await brand.found() == []
     persons = [one.draft.person for one in await store.list_records(brand.database, ACCOUNT, 0, 9)]
     assert len(set(persons)) == 3
+
+
+async def test_who_comes_back_is_somebody_new_on_a_node_that_did_not_erase(brand: Brand) -> None:
+    other = brand.node()
+    await other.record(served("anna"))
+    brand.clock.advance(seconds=61)
+    await brand.forget("anna")
+    await brand.trail.record(served("anna"))
+    await other.record(served("anna"))
+    assert await brand.found() == []
+    before, *back = [one.draft for one in await store.list_records(brand.database, ACCOUNT, 4, 9)]
+    assert (back[0].person == back[1].person, back[0].person != before.person) == (True, True)
+    opened = await other.boxes.open(ACCOUNT, back[1].person, back[1].box)
+    assert opened == Opened("anna", "anna", "192.0.2.7")
