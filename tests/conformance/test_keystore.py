@@ -186,7 +186,11 @@ async def test_a_shredded_consumer_begins_anew(any_vault: Vault) -> None:
     key = await any_vault.create_file_key("a", ANNA)
     sealed = await any_vault.seal_for("a", "anna", b"+49 170 1234567")
     assert await any_vault.unseal_for("a", "anna", sealed) == b"+49 170 1234567"
+    locked_by = [any_vault.key_id_of(sealed), "0123456789abcdef"]
+    assert await any_vault.list_owners("a", locked_by) == {locked_by[0]: "anna"}
+    assert await any_vault.list_owners("b", locked_by) == {}
     assert await any_vault.shred_consumer("a", "anna") == [key.key_id]
+    assert await any_vault.list_owners("a", locked_by) == {}
     assert await any_vault.shred_consumer("a", "anna") == []
     assert await any_vault.unseal_for("a", "anna", sealed) is None
     again = await any_vault.create_file_key("a", ANNA)

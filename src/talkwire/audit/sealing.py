@@ -38,6 +38,10 @@ class Sealer(Protocol):
         """None once that key is destroyed."""
         ...
 
+    def key_id_of(self, sealed: bytes) -> str:
+        """The name of the key under which a value was sealed."""
+        ...
+
 
 IsErased = Callable[[Callable[..., Awaitable[Sequence[Row]]], str, str], Awaitable[bool]]
 """`is_erased(read, account_id, consumer_id)`: asked before a name or a key is made for somebody."""
@@ -55,7 +59,7 @@ class Boxes:
         self._database = database
         self._sealer = sealer
         self._is_erased = is_erased
-        self._persons: dict[tuple[str, str], str] = {}
+        self._persons: dict[tuple[str, str], tuple[str, str]] = {}  # with the key that they had then
         self._boxes: dict[tuple[str, str, str, str], tuple[int, bytes]] = {}
         self._consumers: dict[tuple[str, str], str | None] = {}
 
@@ -66,10 +70,11 @@ class Boxes:
 
         Both are empty for somebody who was erased: nobody is given a name or a key again by what is recorded.
         """
-        person = self._persons.get((account_id, consumer_id))
+        person, key_id = self._persons.get((account_id, consumer_id), (None, ""))
         key = (account_id, consumer_id, actor, address)
         held = self._boxes.get(key)
-        if person and held is not None and now_ms - held[0] < BOX_LIFE_MS:
+        is_fresh = held is not None and now_ms - held[0] < BOX_LIFE_MS
+        if person and held is not None and is_fresh and self._sealer.key_id_of(held[1]) == key_id:
             return person, held[1]
         plain = _encode(Opened(consumer_id, actor, address))
         box = await self._sealer.seal_if_known(account_id, consumer_id, plain)
@@ -77,10 +82,15 @@ class Boxes:
             if await self._is_erased(self._database.read, account_id, consumer_id):
                 return "", b""
             person = None
+        elif self._sealer.key_id_of(box) != key_id:  # or erased by another node, and back again
+            person = None
         person = person or await self._name(account_id, consumer_id)
         if person is None:
             return "", b""
         box = box or await self._sealer.seal_for(account_id, consumer_id, plain)
+        if len(self._persons) >= BOXES_KEPT:
+            self._persons.clear()
+        self._persons[account_id, consumer_id] = person, self._sealer.key_id_of(box)
         if len(self._boxes) >= BOXES_KEPT:
             self._boxes.clear()
         self._boxes[key] = now_ms, box
@@ -122,9 +132,4 @@ class Boxes:
                 return await store.insert_person(tx, account_id, consumer_id, new_short_id())
 
             person = await self._database.write(unit)
-        if person is None:
-            return None
-        if len(self._persons) >= BOXES_KEPT:
-            self._persons.clear()
-        self._persons[account_id, consumer_id] = person
         return person

@@ -149,6 +149,18 @@ async def find_consumer(database: Reader, account_id: str, person: str) -> str |
     return str(rows[0]["consumer_id"]) if rows else None
 
 
+async def list_persons(database: Reader, account_id: str, after: str, limit: int) -> list[tuple[str, str]]:
+    """Consumers and their names, by consumer."""
+    rows = await database.read(
+        "SELECT consumer_id, person FROM audit_persons WHERE account_id = $1 AND consumer_id > $2"
+        " ORDER BY consumer_id LIMIT $3",
+        account_id,
+        after,
+        limit,
+    )
+    return [(row["consumer_id"], row["person"]) for row in rows]
+
+
 async def insert_person(tx: Transaction, account_id: str, consumer_id: str, person: str) -> str:
     """Name a consumer; gives the name that stands, which may be one given meanwhile."""
     await tx.execute(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from talkwire.audit import rules, store
 from talkwire.audit.anchors import Anchor
 from talkwire.audit.model import Head, Record
+from talkwire.audit.persons import Owners, Persons
 from talkwire.audit.store import Reader
 
 PAGE = 2_000
@@ -22,13 +23,21 @@ class Finding(NamedTuple):
 
 @dataclass
 class Report:
-    """What a verification found: nothing, if the trail is whole."""
+    """What a verification found: nothing, if the trail is whole.
+
+    Of an export besides: how many records had personal fields `opened`, when it says that it was exported, and the
+    public key (hex) that it was `signed_by`. Whose key that is, the file cannot say.
+    """
 
     account_id: str
     records: int = 0
     head: Head = rules.GENESIS
     is_code_checked: bool = False
+    are_persons_checked: bool = False
     anchored_up_to: int = 0
+    opened: int = 0
+    exported_at_ms: int = 0
+    signed_by: str = ""
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -64,9 +73,16 @@ class Walk:
 
 
 async def verify(
-    database: Reader, account_id: str, code_key: bytes | None = None, anchor: Anchor | None = None
+    database: Reader,
+    account_id: str,
+    code_key: bytes | None = None,
+    anchor: Anchor | None = None,
+    owners: Owners | None = None,
 ) -> Report:
-    """Walk an account's whole chain, to its head, its head's code and its anchor. Works while it grows."""
+    """Walk an account's whole chain, to its head, its head's code and its anchor. Works while it grows.
+
+    `owners`: whose boxes they are is compared with the list of persons.
+    """
     report = Report(account_id)
     at_first = await store.find_head(database, account_id)
     vouched = [at_first[0]] if at_first else []
@@ -74,14 +90,25 @@ async def verify(
         vouched.append(anchor.head)
         report.anchored_up_to = anchor.head.number
     walk = Walk(report, rules.GENESIS, vouched)
+    persons = Persons(owners) if owners is not None else None
     while records := await store.list_records(database, account_id, walk.head.number, PAGE):
         for record in records:
             walk.step(record)
+            if persons is not None:
+                persons.step(record)
     report.head = walk.head
     await _check_end(database, report, code_key)
     if anchor is not None and anchor.head.number > walk.head.number:
         report.find(walk.head.number + 1, missing(walk.head.number + 1, anchor.head.number))
+    if persons is not None:
+        await _check_persons(database, report, persons)
     return report
+
+
+async def _check_persons(database: Reader, report: Report, persons: Persons) -> None:
+    report.are_persons_checked = True
+    for number, what in await persons.list_wrong(database, report.account_id):
+        report.find(number, what)
 
 
 async def _check_end(database: Reader, report: Report, code_key: bytes | None) -> None:

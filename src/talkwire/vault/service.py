@@ -170,6 +170,17 @@ class Vault:
             return None
         return unwrap(key.secret, ("sealed for", account_id, consumer_id), sealed[_ID_BYTES:])
 
+    def key_id_of(self, sealed: bytes) -> str:
+        """The name of the key under which a value was sealed."""
+        return sealed[:_ID_BYTES].hex()
+
+    async def list_owners(self, account_id: str, key_ids: Sequence[str]) -> dict[str, str]:
+        """Consumers by their keys, of those of these keys that are not destroyed."""
+        owners: dict[str, str] = {}
+        for part in _parts(key_ids):
+            owners |= await sql.list_owners(self._store, account_id, part)
+        return owners
+
     # --- rotating ---
 
     async def rotate_account(self, account_id: str) -> int:

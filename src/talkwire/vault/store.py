@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from talkwire.backends.database.port import Row, Transaction
 from talkwire.backends.keystore.port import KeyStore
-from talkwire.vault.model import Holder, Wrapped
+from talkwire.vault.model import CONSUMER, Holder, Wrapped
 
 EVERYONE = "*"
 """The account that the master key belongs to."""
@@ -54,6 +54,18 @@ async def find_holder(store: KeyStore, account_id: str, holder: Holder) -> Row |
         *holder,
     )
     return rows[0] if rows else None
+
+
+async def list_owners(store: KeyStore, account_id: str, key_ids: Sequence[str]) -> dict[str, str]:
+    """Consumers by their keys, of those of these keys that are not destroyed."""
+    rows = await store.read(
+        "SELECT key_id, consumer_id FROM holder_keys"
+        f" WHERE account_id = $1 AND kind = $2 AND live = 1 AND key_id IN ({numbered(key_ids, 3)})",
+        account_id,
+        CONSUMER,
+        *key_ids,
+    )
+    return {row["key_id"]: row["consumer_id"] for row in rows}
 
 
 async def is_adrift(store: KeyStore, account_id: str, holder: Holder) -> bool:

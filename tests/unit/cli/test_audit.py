@@ -101,17 +101,64 @@ def test_a_trail_that_is_gone_altogether_is_missed(shell: Shell) -> None:
     assert report["findings"] == [{"number": 1, "what": "to 3 are missing"}]
 
 
-def test_an_export_is_verified_with_nothing_but_itself(shell: Shell, tmp_path: Path) -> None:
-    file = tmp_path / "trail.jsonl"
+def test_an_export_is_verified_with_nothing_but_a_known_key(shell: Shell, tmp_path: Path) -> None:
+    file, known = tmp_path / "trail.jsonl", tmp_path / "keys.json"
     file.touch(0o644)
     assert shell.type("audit", "export", ACCOUNT, "--json", "--output", str(file)).exit_code == 0
     assert file.stat().st_mode & 0o777 == 0o600  # what is personal is open in it
+    known.write_text(shell.type("audit", "keys", ACCOUNT).stdout)
     alone = ["audit", "verify", "--file", str(file), "--data", str(tmp_path / "nothing")]
-    assert CliRunner().invoke(main, alone).exit_code == 0
-    file.write_bytes(file.read_bytes().replace(b"Acme", b"Acne"))
+    result = CliRunner().invoke(main, [*alone, "--key", str(known)])
+    assert (result.exit_code, f"{ACCOUNT}  VERIFIED: whole, 3 records" in result.stdout) == (0, True)
     result = CliRunner().invoke(main, alone)
-    assert result.exit_code == 1
-    assert "record 1 is not what was recorded" in result.stdout
+    assert (result.exit_code, "NOT VERIFIED: whole" in result.stdout) == (3, True)
+    file.write_bytes(file.read_bytes().replace(b"Acme", b"Acne"))
+    for flags in ([], ["--key", str(known)]):
+        result = CliRunner().invoke(main, [*alone, *flags])
+        assert (result.exit_code, "NOT VERIFIED: NOT WHOLE" in result.stdout) == (1, True)
+        assert "record 1 is not what was recorded" in result.stdout
+
+
+def test_who_from_where_and_when_cannot_be_rewritten_in_an_export(shell: Shell, tmp_path: Path) -> None:
+    asyncio.run(write(shell, Entry(ACCOUNT, Act.RECEIVED, "a path", CONSUMER, actor=CONSUMER)))
+    text = shell.type("audit", "export", ACCOUNT, "--json").stdout
+    file = tmp_path / "trail.jsonl"
+
+    def verified(changed: str, *flags: str) -> tuple[int, bool]:
+        file.write_text(changed)
+        code, (report,) = shell.verify("--file", str(file), *flags)
+        return code, report["verified"]
+
+    assert verified(text, "--here") == (0, True)
+    for was, becomes in (
+        (f'"actor":"{CONSUMER}"', '"actor":"mallory"'),
+        (f'"address":"{HERE}"', '"address":"6.6.6.6"'),
+        (f'"consumer_id":"{CONSUMER}"', '"consumer_id":"x"'),
+        ('"time":"2', '"time":"1'),
+        ('"exported_at":1', '"exported_at":2'),
+    ):
+        assert was in text
+        for flags in ((), ("--here",)):
+            assert verified(text.replace(was, becomes), *flags) == (1, False)
+    lines = text.splitlines(keepends=True)
+    unsigned = "".join([lines[0].replace('"version":2', '"version":1'), *lines[1:-1]])
+    assert verified(unsigned.replace(HERE, "6.6.6.6")) == (3, False)
+    assert verified(unsigned, "--here") == (1, False)
+    said = shell.type("audit", "verify", "--file", str(file)).stdout
+    assert "who and from where in 1 records, is covered by nothing" in said
+
+
+def test_an_export_that_another_server_signed_is_not_ours(shell: Shell, tmp_path: Path) -> None:
+    other, file = Shell(tmp_path / "other"), tmp_path / "trail.jsonl"
+    assert other.type("account", "create", ACCOUNT).exit_code == 0
+    file.write_text(other.type("audit", "export", ACCOUNT, "--json").stdout)
+    assert other.verify("--file", str(file), "--here")[0] == 0
+    assert shell.verify("--file", str(file), "--here")[0] == 1
+    assert shell.verify("--file", str(file))[0] == 3
+    shell.tamper("UPDATE audit_heads SET sealed_key = zeroblob(60)")
+    result = shell.type("audit", "export", ACCOUNT, "--json")
+    assert (result.exit_code, "is not signed" in result.stderr) == (0, True)
+    assert json.loads(shell.type("audit", "keys", ACCOUNT).stdout) == {"keys": []}
 
 
 def test_a_span_in_which_nothing_happened_is_empty(shell: Shell) -> None:
@@ -124,6 +171,7 @@ def test_a_span_in_which_nothing_happened_is_empty(shell: Shell) -> None:
         ("export", ACCOUNT, "--from", "yesterday"),
         ("verify", "--file", "/nowhere"),
         ("verify", "--file", "/dev/null"),
+        ("verify", "--here"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_line(shell: Shell, words: tuple[str, ...]) -> None:
@@ -187,6 +235,28 @@ def test_only_what_cannot_be_opened_any_more_is_called_erased(shell: Shell) -> N
     asyncio.run(write(shell, forget=True))
     gone = ["(erased)", "(erased)"]
     assert people(shell) == [gone, gone, ["agent-1", HERE], gone]
+    assert shell.verify(ACCOUNT)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE audit_persons SET person = 'x' || substr(person, 2)",
+        "UPDATE audit_persons SET consumer_id = 'x' || substr(consumer_id, 2)",
+        "DELETE FROM audit_persons",
+    ],
+)
+def test_who_acted_cannot_be_hidden_by_the_list_of_persons(shell: Shell, sql: str) -> None:
+    asyncio.run(write(shell, Entry(ACCOUNT, Act.RECEIVED, "a path", CONSUMER, actor=CONSUMER)))
+    code, (report,) = shell.verify(ACCOUNT)
+    assert (code, report["personsChecked"]) == (0, True)
+    shell.tamper(sql)
+    code, (report,) = shell.verify(ACCOUNT)
+    assert (code, [found["number"] for found in report["findings"]]) == (1, [4])
+    assert people(shell) == [["(not told)", "(not told)"]]
+    told = shell.type("audit", "export", ACCOUNT, "--json")
+    assert "1 persons cannot be told though nobody erased them" in told.stderr
+    assert '"personal":null' in told.stdout
 
 
 def test_a_trail_that_grew_past_what_it_lost_is_missing_it_until_the_operator_says_it_was_restored(
