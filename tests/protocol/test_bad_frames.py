@@ -51,8 +51,8 @@ ANSWERED = {
     "empty": ("", 400, ""),
     "spaces": ("   ", 400, ""),
     "no JSON": ("garbage", 400, ""),
-    "half of it": ('{"kind":"req","id":"7","type":"GetClock"', 400, ""),
-    "two of it": (CLOCK + CLOCK, 400, ""),
+    "half of it": ('{"kind":"req","id":"7","type":"GetClock"', 400, "7"),
+    "two of it": (CLOCK + CLOCK, 400, "good"),
     "an array": ("[]", 400, ""),
     "a number": ("7", 400, ""),
     "a text": ('"GetClock"', 400, ""),
@@ -83,7 +83,7 @@ ANSWERED = {
     "headers of the wrong kind": ('{"id":"7","type":"GetClock","headers":7}', 400, "7"),
     "a header item of the wrong kind": ('{"id":"7","type":"GetClock","headers":[7,null,"x"]}', 200, "7"),
     "NaN": (request("ms.QueryMessages", '{"dialogId":"x","fromSeq":NaN}'), 400, None),
-    "a comment": ("/* x */" + CLOCK, 400, ""),
+    "a comment": ("/* x */" + CLOCK, 400, "good"),
 }
 """Frame, code (None: any error), and the id under which it is answered (None: any)."""
 
