@@ -6,13 +6,15 @@ The clock of the stage is put forward, and the sweep is made to look at it often
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 
 from protocol.raw import Raw, frame
-from protocol.stage import PASSWORD, Cast, Socket, Stage, say, staged
+from protocol.stage import PASSWORD, Cast, Socket, Stage, new_cast, say, staged
 from talkwire.gateway import registry
 from talkwire.identity.credentials import Credentials
 from talkwire.identity.users import AgentChange
@@ -81,6 +83,21 @@ async def test_sockets_end_in_time(stage: Stage, cast: Cast) -> None:
     assert await silent.close_code() == 1000
     assert (await asking.ask("GetClock"))["code"] == 200
     assert (await pinging.ask("GetClock"))["code"] == 200
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_socket_in_use_keeps_its_sign_in_alive_however_short_the_idle_time(tmp_path: Path) -> None:
+    settings = msgspec.structs.replace(SETTINGS, identity=Identity(session_idle_seconds=60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "SWEEP_SECONDS", 0.05)
+        async with staged(tmp_path, settings) as stage:
+            cast = await new_cast(stage)
+            asking = await cast.connect("agent", "2.1")
+            for _ in range(30):  # two and a half minutes
+                stage.clock.advance(5)
+                assert (await asking.ask("GetClock"))["code"] == 200
+                await asyncio.sleep(0.1)  # the sweep comes by
+            assert not asking.ws.closed
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -11,15 +11,15 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from talkwire.cli.clamd import longest_scan
-from talkwire.cli.failures import CannotStart, reason_of
+from talkwire.cli.failures import CannotStart
+from talkwire.cli.findings import Finding
 from talkwire.cli.ground import open_port, ports_of, with_demo_ports
+from talkwire.cli.stores import check_database, check_key_store
 from talkwire.kernel.errors import Unavailable
 from talkwire.settings import MIB, Settings
 from talkwire.vault.errors import MasterKeyWrong
@@ -28,19 +28,9 @@ from talkwire.vault.masters import MasterFile, check_private
 ENOUGH_FILES = 16_384  # 10,000 sockets, and room for uploads
 SLOW_FSYNC_MS = 20.0
 FEW_FREE_BYTES = 1024 * MIB
-DATABASE_SECONDS = 5
 EICAR = (
     rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + b"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 )  # split, or we are found
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at, how it is, and what to do about it."""
-
-    name: str
-    state: Literal["ok", "warn", "fail"]
-    says: str
 
 
 def _program(settings: Settings) -> Iterator[Finding]:
@@ -167,36 +157,6 @@ def holder_of(data: Path) -> str:
     return ""
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
-    url = settings.storage.database_url
-    if url:
-        yield asyncio.run(_postgres(url, "database"))
-        return
-    files = sorted(settings.storage.data_path.glob("*.db"))
-    size = sum(file.stat().st_size for file in files)
-    says = f"{size // MIB} MiB" if files else "made on first start"
-    yield Finding("database", "ok", f"SQLite in the data folder, {says}")
-
-
-def _key_store(settings: Settings) -> Iterator[Finding]:
-    if settings.storage.keys_url:
-        yield asyncio.run(_postgres(settings.storage.keys_url, "key store"))
-
-
-async def _postgres(url: str, name: str) -> Finding:
-    import asyncpg  # noqa: PLC0415 -- only who has PostgreSQL needs it
-
-    try:
-        connection = await asyncpg.connect(url, timeout=DATABASE_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
-        said = reason_of(error) if isinstance(error, OSError) else type(error).__name__
-        return Finding(name, "fail", f"PostgreSQL does not let us in: {said}")
-    try:
-        return Finding(name, "ok", f"PostgreSQL {connection.get_server_version().major}")
-    finally:
-        await connection.close(timeout=DATABASE_SECONDS)
-
-
 def _scanner(settings: Settings) -> Iterator[Finding]:
     if settings.scanner.clamd:
         yield asyncio.run(_clamd(settings))
@@ -270,8 +230,8 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _fsync,
     _open_files,
     _ports,
-    _database,
-    _key_store,
+    check_database,
+    check_key_store,
     _scanner,
     _certificate,
     _demo,

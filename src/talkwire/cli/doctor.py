@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from talkwire.cli.checks import CHECKS, Finding
+from talkwire.cli.checks import CHECKS
 from talkwire.cli.configuration import BadSettings, list_settings, load
 from talkwire.cli.failures import BadRequest
+from talkwire.cli.findings import Finding
 from talkwire.settings import Settings
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
@@ -39,7 +40,11 @@ def _run(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> 
     try:
         yield from check(settings)
     except Exception as error:  # noqa: BLE001 -- the doctor examines whatever is broken
-        yield Finding(check.__name__.strip("_").replace("_", " "), "fail", f"{type(error).__name__}: {error}")
+        yield Finding(
+            check.__name__.removeprefix("check_").strip("_").replace("_", " "),
+            "fail",
+            f"{type(error).__name__}: {error}",
+        )
 
 
 def changed_settings(settings: Settings) -> dict[str, Any]:

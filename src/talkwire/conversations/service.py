@@ -177,6 +177,10 @@ class Conversations:
         views = await self._loader.load_many(who.account_id, ids)
         return [view for view in views if matches(query, view, who, now_ms)]
 
+    async def list_views(self, account_id: AccountId, wanted: Sequence[ConversationId]) -> list[View]:
+        """Those that exist, whoever may see them: for what somebody was shown before."""
+        return await self._loader.load_many(account_id, wanted)
+
     async def knows_consumer(self, who: Principal, consumer_id: ParticipantId) -> bool:
         """Whether the agent may write to this consumer: one it ever talked to, or any by privilege."""
         agent_id = None if who.may(Privilege.SEE_ALL_CONVERSATIONS) else who.id

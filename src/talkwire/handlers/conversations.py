@@ -79,7 +79,7 @@ async def subscribe(services: Services, call: Call, body: SubscribeExConversatio
 
 
 async def update_subscription(services: Services, call: Call, body: UpdateExConversationSubscription) -> str:
-    """Answer `cqm.UpdateExConversationSubscription`: another filter, and a snapshot of what it shows."""
+    """Answer `cqm.UpdateExConversationSubscription`: another filter; what it hides is taken back."""
     query = await _query(services, call, body)
     if not call.connection.change_conversations_query(body.subscription_id, query):
         raise NotFound("No such subscription")

@@ -16,6 +16,7 @@ from talkwire.conversations.visibility import matches
 from talkwire.identity.model import Principal
 from talkwire.kernel.clock import Clock
 from talkwire.kernel.errors import Unavailable
+from talkwire.kernel.ids import ConversationId
 from talkwire.kernel.tasks import Tasks
 
 LEAD_SECONDS = 0.005
@@ -70,8 +71,8 @@ class Feed:
         self.listener = listener
         self.is_ready = False  # the snapshot went out
         self.snapshots = 0  # how many were asked for: only the last is made
-        self._matched: set[str] = set()
-        self._missed: dict[str, View] = {}  # changed before the snapshot
+        self._matched: set[ConversationId] = set()
+        self._missed: dict[ConversationId, View] = {}  # changed before the snapshot
 
     def offer(self, change: ConversationChange, now_ms: int) -> None:
         """A conversation changed: say so if it matches, or matched before."""
@@ -86,6 +87,17 @@ class Feed:
             self._matched.discard(conversation.conversation_id)
             self.listener.hear_conversations(self, [("DELETE", change)])
 
+    def shown_besides(self, found: list[View]) -> list[ConversationId]:
+        """What was shown and is not among these: it may not match any more."""
+        return sorted(self._matched - {view.conversation.conversation_id for view in found})
+
+    def send_departures(self, shown: list[View], now_ms: int) -> None:
+        """Of what was shown, take back what the filter of now does not show."""
+        gone = [view for view in shown if not matches(self.query, view, self.who, now_ms)]
+        self._matched -= {view.conversation.conversation_id for view in gone}
+        if gone:
+            self.listener.hear_conversations(self, [("DELETE", ConversationChange(view)) for view in gone])
+
     def send_snapshot(self, found: list[View], newest: Callable[[View], View], now_ms: int) -> None:
         """What matches now, newest first, as one notification; then live.
 
@@ -93,10 +105,11 @@ class Feed:
         """
         views = {view.conversation.conversation_id: view for view in found} | self._missed
         now = [newest(view) for view in views.values()]
+        self.send_departures([v for v in now if v.conversation.conversation_id in self._matched], now_ms)
         matching = [view for view in now if matches(self.query, view, self.who, now_ms)]
         matching.sort(key=lambda view: view.conversation.created_at_ms, reverse=True)
         self._missed.clear()
-        self._matched = {view.conversation.conversation_id for view in matching}
+        self._matched |= {view.conversation.conversation_id for view in matching}
         self.is_ready = True
         self.listener.hear_conversations(
             self, [("UPSERT", ConversationChange(view)) for view in matching[:MAX_SNAPSHOT]]
@@ -124,7 +137,7 @@ class Feeds:
         self._start_snapshot(feed, delay_seconds)
 
     def change_query(self, feed: Feed, query: ConversationQuery) -> None:
-        """Filter anew; what matches now is told as after subscribing."""
+        """Filter anew: what does not match any more is taken back, and what matches told as after subscribing."""
         feed.query = query
         feed.is_ready = False
         self._start_snapshot(feed, 0)
@@ -205,8 +218,23 @@ class Feeds:
             if feed not in self._group(feed):
                 return
             found = await self._conversations.list_for(feed.who, feed.query)
-            if feed in self._group(feed) and feed.snapshots == wanted:
+            await self._send_departures(feed, wanted, feed.shown_besides(found))
+            if self._is_wanted(feed, wanted):
                 feed.send_snapshot(found, self._newest, self._clock.now_ms())
+
+    async def _send_departures(self, feed: Feed, wanted: int, shown: list[ConversationId]) -> None:
+        """Slice by slice, so that neither a frame nor what is read for it grows without bound."""
+        for start in range(0, len(shown), MAX_SNAPSHOT):
+            part = shown[start : start + MAX_SNAPSHOT]
+            views = await self._conversations.list_views(feed.who.account_id, part)
+            if not self._is_wanted(feed, wanted):
+                return
+            feed.send_departures([self._newest(view) for view in views], self._clock.now_ms())
+            await feed.listener.drained()
+
+    def _is_wanted(self, feed: Feed, snapshot: int) -> bool:
+        """It was neither closed nor asked for once more meanwhile."""
+        return feed in self._group(feed) and feed.snapshots == snapshot
 
     def _has_watchers(self, conversation: Conversation) -> bool:
         return (

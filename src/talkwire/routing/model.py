@@ -99,8 +99,8 @@ class RingView(msgspec.Struct, frozen=True):
 
     @property
     def task_completed(self) -> bool:
-        """Somebody has the conversation."""
-        return self.assigned_agent_id is not None
+        """Somebody has the conversation, and the ring asks nobody to take it over."""
+        return self.assigned_agent_id is not None and self.ring.state is not RingState.WAITING
 
     @property
     def routing_task_id(self) -> str:

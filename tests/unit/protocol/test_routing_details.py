@@ -1,5 +1,6 @@
 """Rings and agent states as they are told. Source: docs/protocol.md 6.5, 6.6."""
 
+import msgspec
 import pytest
 
 from talkwire.kernel.ids import AccountId, ConversationId, ParticipantId, SkillId
@@ -21,11 +22,21 @@ RING = Ring(
 )
 
 
-@pytest.mark.parametrize(("assigned", "completed"), [(None, False), (ParticipantId("pid"), True)])
+@pytest.mark.parametrize(
+    ("state", "assigned", "completed"),
+    [
+        (RingState.WAITING, None, False),
+        (RingState.WAITING, ParticipantId("who still has it"), False),
+        (RingState.ACCEPTED, ParticipantId("pid"), True),
+        (RingState.CANCELLED, ParticipantId("who was faster"), True),
+        (RingState.EXPIRED, None, False),
+    ],
+)
 def test_a_routing_task_has_every_member_and_always_a_list_of_rings(
-    assigned: ParticipantId | None, completed: bool
+    state: RingState, assigned: ParticipantId | None, completed: bool
 ) -> None:
-    assert routing_task(RingView(RING, assigned)) == {
+    ring = msgspec.structs.replace(RING, state=state)
+    assert routing_task(RingView(ring, assigned)) == {
         "routingTaskId": "c",
         "assignedAgentId": assigned,
         "taskCompleted": completed,
@@ -36,7 +47,7 @@ def test_a_routing_task_has_every_member_and_always_a_list_of_rings(
         "ringsDetails": [
             {
                 "ringId": "c_1_1000",
-                "ringState": "WAITING",
+                "ringState": state,
                 "ringExpiration": 72_000,
                 "ringExpirationTs": 73_000,
                 "weight": 7,

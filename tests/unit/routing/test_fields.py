@@ -188,6 +188,23 @@ async def test_transfer_to_an_agent_rings_that_agent_alone(brand: Brand) -> None
     assert (await brand.now(conversation.conversation_id)).suggested_agents == ()
 
 
+async def test_a_suggestions_ring_waits_while_the_assigned_agent_stays(brand: Brand) -> None:
+    first, second = await brand.online(), brand.agent()
+    conversation = await brand.held_by(first)
+    await brand.come_online(second)
+    brand.rung.clear()
+    await brand.update(first, conversation.conversation_id, suggest(second.id))
+    await brand.settle()
+    [view] = brand.rung
+    assert (view.ring.agent_id, view.ring.state) == (second.id, RingState.WAITING)
+    assert (view.assigned_agent_id, view.task_completed) == (first.id, False)
+    brand.rung.clear()
+    await brand.answer(second, conversation.conversation_id)
+    [view] = brand.rung
+    assert (view.ring.state, view.assigned_agent_id) == (RingState.ACCEPTED, second.id)
+    assert view.task_completed
+
+
 @pytest.mark.parametrize("by_ring", [True, False])
 async def test_a_rejected_suggestion_goes_back_to_the_queue(brand: Brand, *, by_ring: bool) -> None:
     first, second = await brand.online(), brand.agent()

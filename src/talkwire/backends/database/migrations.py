@@ -15,6 +15,7 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS schema_migrations"
     " (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
 )
+APPLIED = "SELECT number FROM schema_migrations"
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,18 @@ def list_migrations(words: Mapping[str, str], package: str = "talkwire.backends.
     return [_parse(file.name, file.read_text(encoding="utf-8"), words) for file in files]
 
 
-async def bring_forward(tx: Transaction, migrations: list[Migration], now_ms: int) -> list[str]:
-    """Apply what is missing; returns the names of what was applied. Raises SchemaTooNew."""
-    await tx.execute(_TABLE)
-    applied = {row["number"] for row in await tx.fetch("SELECT number FROM schema_migrations")}
+def check_known(applied: set[int], migrations: list[Migration]) -> None:
+    """Refuse a database that a newer version has changed. Raises SchemaTooNew."""
     ahead = applied - {migration.number for migration in migrations}
     if ahead:
         raise SchemaTooNew(f"The database has schema {max(ahead)}, which this version does not know.")
+
+
+async def bring_forward(tx: Transaction, migrations: list[Migration], now_ms: int) -> list[str]:
+    """Apply what is missing; returns the names of what was applied. Raises SchemaTooNew."""
+    await tx.execute(_TABLE)
+    applied = {row["number"] for row in await tx.fetch(APPLIED)}
+    check_known(applied, migrations)
     missing = [migration for migration in migrations if migration.number not in applied]
     for migration in missing:
         for statement in migration.statements:
