@@ -51,6 +51,22 @@ async def test_a_conversation_goes_where_the_rules_say(cast: Cast) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_the_ids_of_a_campaign_are_kept_whole_or_refused(cast: Cast) -> None:
+    """By them an engagement is erased: two that begin alike are two."""
+    consumer = await cast.connect("consumer")
+    for kind in ("campaignId", "engagementId"):
+        campaign = {"campaignId": "c", "engagementId": "e", kind: "x" * 257}
+        answer = await consumer.ask("cm.ConsumerRequestConversation", {"campaignInfo": campaign})
+        assert answer["code"] == 400
+    longest = "E-" + "x" * 254
+    talk = await cast.talk(consumer, campaignInfo={"campaignId": "c", "engagementId": longest})
+    found = await cast.stage.node.database.read(
+        "SELECT record FROM conversations WHERE account_id = $1 AND conversation_id = $2", cast.account, talk
+    )
+    assert longest in found[0]["record"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_only_administrators_write_rules_and_only_good_ones(cast: Cast) -> None:
     assert (await configure(cast, "agent"))[0] == 403
     assert (await configure(cast, "manager", []))[0] == 403

@@ -11,6 +11,7 @@ from talkwire.handlers.call import Call
 from talkwire.handlers.fields import check_skill, field_changes
 from talkwire.handlers.publish import fingerprint_of
 from talkwire.handlers.services import Services
+from talkwire.history.erasure_rules import MAX_ID_CHARACTERS
 from talkwire.kernel.errors import Invalid, NotFound
 from talkwire.kernel.ids import ANY_SKILL, ParticipantId, SkillId
 from talkwire.protocol.codec import check_depth, encode
@@ -127,7 +128,10 @@ def _ttr_type(name: str | None) -> TtrType | None:
 def _campaign(info: CampaignInfo | None) -> Campaign | None:
     if info is None or info.campaign_id is None:
         return None
-    return Campaign(str(info.campaign_id)[:64], str(info.engagement_id or "")[:64])
+    ids = str(info.campaign_id), str(info.engagement_id or "")
+    if max(map(len, ids)) > MAX_ID_CHARACTERS:  # kept whole: an engagement's erasure is asked for by its id
+        raise Invalid(f"campaignId and engagementId have at most {MAX_ID_CHARACTERS} characters")
+    return Campaign(*ids)
 
 
 def _context(call: Call, context: dict[str, Any] | None) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _decoded_id(frame: bytes) -> str:
 
 
 def _written_id(frame: bytes) -> bytes:
-    """The outermost member `id` as it stands in what is no JSON, or in JSON that we do not read; the last one counts."""
+    """The outermost member `id` as it stands in what is no JSON, or none that we read; the last one counts."""
     depth, found = 0, b"null"
     for _, token in zip(range(_MOST_TOKENS), _TOKENS.finditer(frame, 0, _MOST_BYTES), strict=False):
         match token[0]:

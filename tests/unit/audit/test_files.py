@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from files_desk import ACCOUNT, AGENT, CONSUMER, MANAGER, STRANGER, Desk
+from files_desk import ACCOUNT, AGENT, CONSUMER, MANAGER, STRANGER, Desk, conversation
 from pictures import png
 from talkwire.audit import store
 from talkwire.audit.model import Draft, Opened
 from talkwire.audit.origin import ORIGIN
 from talkwire.audit.verification import verify
+from talkwire.conversations.model import Role
 from talkwire.files.askers import SPREAD_SECONDS
 from talkwire.files.errors import BodyTooLarge, FileNotFound, FileTooLarge, UnusableFile
 from talkwire.identity.model import Principal
@@ -102,6 +103,8 @@ async def test_bytes_served_to_an_agent_name_the_agent(desk: Desk, address: str)
 async def test_who_asks_in_the_same_second_gets_a_url_of_its_own(desk: Desk) -> None:
     path = await desk.uploaded(CONSUMER, png(40, 40))
     await desk.publish(CONSUMER, path)
+    everybody = (CONSUMER, Role.CONSUMER), (AGENT, Role.ASSIGNED_AGENT), (MANAGER, Role.MANAGER)
+    desk.talks.add(conversation(*everybody))
     people = (MANAGER, CONSUMER, AGENT, CONSUMER)
     urls = [await desk.files.open_download(who, path) for who in people]
     assert urls[1] == urls[3]
