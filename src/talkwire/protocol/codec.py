@@ -49,6 +49,8 @@ def decode_request(frame: bytes) -> Request:
     """The request in a frame. Raises BadFrame, with the request's id where one can be read."""
     try:
         request = _requests.decode(frame)
+        if not frame.isascii():
+            frame.decode()  # all of it: what stays raw, or is not ours, was not looked at
         if _ZERO in frame:
             _check_zero(frame)
     except DECODE_ERRORS as error:
@@ -60,6 +62,8 @@ def decode_requests(data: bytes, most: int) -> list[Request]:
     """The requests in an array of one to `most`. Raises BadFrame."""
     try:
         requests = _arrays.decode(data)
+        if not data.isascii():
+            data.decode()
         if _ZERO in data:
             _check_zero(data)
     except DECODE_ERRORS as error:

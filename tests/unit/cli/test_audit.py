@@ -241,8 +241,8 @@ def test_only_what_cannot_be_opened_any_more_is_called_erased(shell: Shell) -> N
 @pytest.mark.parametrize(
     "sql",
     [
-        "UPDATE audit_persons SET person = 'x' || substr(person, 2)",
-        "UPDATE audit_persons SET consumer_id = 'x' || substr(consumer_id, 2)",
+        "UPDATE audit_persons SET person = '~' || substr(person, 2)",
+        "UPDATE audit_persons SET consumer_id = '~' || substr(consumer_id, 2)",
         "DELETE FROM audit_persons",
     ],
 )

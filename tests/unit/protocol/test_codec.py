@@ -75,6 +75,20 @@ def test_what_is_no_json_is_refused_under_its_id_where_one_can_be_read(
     assert reason in str(refusal.value)
 
 
+@pytest.mark.parametrize("text", [b"\xff", b"\xed\xa0\x80", b"\xc3"])
+def test_what_is_not_utf8_is_refused_wherever_it_stands(text: bytes) -> None:
+    """Source: RFC 6455, 8.1."""
+    for frame in (
+        b'{"id":"7","type":"a","x":"%b"}' % text,
+        b'{"id":"7","type":"a","body":{"dialogId":["%b"]}}' % text,
+    ):
+        with pytest.raises(BadFrame, match="UTF-8") as refusal:
+            codec.decode_request(frame)
+        assert refusal.value.request_id == "7"
+        with pytest.raises(BadFrame, match="UTF-8"):
+            codec.decode_requests(b"[%b]" % frame, 5)
+
+
 def test_whole_pairs_are_no_halves() -> None:
     request = codec.decode_request(rb'{"id":"\ud83d\ude00","type":"x"}')
     assert request.text_id == "\U0001f600"
