@@ -217,6 +217,10 @@ def _tell(report: Report) -> None:
         f"{report.account_id}  {state}: {report.records} records, the last is {report.head.number},"
         f" hash {report.head.hash.hex()}; anchored up to {report.anchored_up_to}"
     )
+    _tell_findings(report)
+
+
+def _tell_findings(report: Report) -> None:
     for finding in report.findings:
         click.echo(f"    record {finding.number} {finding.what}")
 
@@ -238,8 +242,7 @@ def _tell_of_file(report: Report, *, is_known: bool, is_asked: bool) -> None:
         f"{report.account_id}  {state}: {is_told}, {report.records} records, the last is {report.head.number},"
         f" hash {report.head.hash.hex()}"
     )
-    for finding in report.findings:
-        click.echo(f"    record {finding.number} {finding.what}")
+    _tell_findings(report)
     if report.is_whole:
         click.echo(f"    {_signed_how(report, is_known=is_known, is_asked=is_asked)}")
 

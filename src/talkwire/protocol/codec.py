@@ -126,7 +126,7 @@ def _reason(error: Exception, frame: bytes = b"") -> str:
         return "nested too deep"
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
-    if _LONE_SURROGATE.search(frame, 0, _MOST_BYTES):
+    if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(frame, 0, _MOST_BYTES):
         return "half of a surrogate pair"  # msgspec says that something is missing, and not what
     return str(error)
 
@@ -136,11 +136,7 @@ def find_id(frame: bytes) -> str:
     try:
         return _decoded_id(frame)
     except DECODE_ERRORS:
-        pass
-    try:
-        return _decoded_id(b'{"id":%b}' % _written_id(frame))
-    except DECODE_ERRORS:
-        return ""
+        return _written_id(frame)
 
 
 def _decoded_id(frame: bytes) -> str:
@@ -148,7 +144,7 @@ def _decoded_id(frame: bytes) -> str:
     return "" if found is None else str(found)
 
 
-def _written_id(frame: bytes) -> bytes:
+def _written_id(frame: bytes) -> str:
     """The outermost member `id` as it stands in what is no JSON, or none that we read; the last one counts."""
     depth, found = 0, b"null"
     for _, token in zip(range(_MOST_TOKENS), _TOKENS.finditer(frame, 0, _MOST_BYTES), strict=False):
@@ -159,4 +155,7 @@ def _written_id(frame: bytes) -> bytes:
                 depth -= 1
             case b'"id"' if depth == 1 and (member := _MEMBER.match(frame, token.end(), _MOST_BYTES)):
                 found = member[1]
-    return found
+    try:
+        return _decoded_id(b'{"id":%b}' % found)
+    except DECODE_ERRORS:
+        return ""

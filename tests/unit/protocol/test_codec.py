@@ -89,6 +89,11 @@ def test_what_is_not_utf8_is_refused_wherever_it_stands(text: bytes) -> None:
             codec.decode_requests(b"[%b]" % frame, 5)
 
 
+def test_what_reads_like_half_of_a_pair_is_not_blamed_for_what_is_missing() -> None:
+    with pytest.raises(BadFrame, match="type"):
+        codec.decode_request(rb'{"id":"7","x":"a path: C:\\ud83d"}')
+
+
 def test_whole_pairs_are_no_halves() -> None:
     request = codec.decode_request(rb'{"id":"\ud83d\ude00","type":"x"}')
     assert request.text_id == "\U0001f600"
